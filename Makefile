@@ -1,0 +1,48 @@
+# The commands of this repository; `make help` lists them.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format messages lock vendor clean
+
+export PORT ?= 8000
+export DATA_DIR ?= var
+
+PY := .venv/bin/python
+LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.12 --universal
+
+help: ## list the commands
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+run: ## serve the inbox with demo data on 127.0.0.1 (PORT, DATA_DIR)
+	@scripts/install.sh
+	@DEMO=1 exec scripts/run.sh
+
+test: ## every test on PostgreSQL, then what depends on the database on SQLite
+	@scripts/machine.sh
+	@scripts/install.sh dev
+	$(PY) -m pytest -n 2
+	TEST_DATABASE=sqlite $(PY) -m pytest -n 2 -m sqlite_too
+
+check: ## style, types, import contracts, migrations, templates, spelling, budgets, translations
+	@scripts/machine.sh
+	@scripts/install.sh dev
+	@scripts/check.sh
+
+format: ## put code and templates into shape
+	@scripts/install.sh dev
+	$(PY) -m ruff check --fix-only --quiet .
+	$(PY) -m ruff format --quiet .
+	git ls-files -z --cached --others --exclude-standard 'templates/*.html' | xargs -0r .venv/bin/djade --target-version 6.1
+
+messages: ## collect the texts to translate and compile the translations
+	@scripts/install.sh dev
+	@$(PY) scripts/check_messages.py --write
+
+lock: ## resolve the dependencies of pyproject.toml anew (needs uv)
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+
+vendor: ## fetch the front-end packages anew (needs npm)
+	scripts/vendor.sh
+
+clean: ## remove what the checks and tests leave behind (keeps .venv and the data)
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,78 @@
+"""Keeps files, functions and the inbox's own JavaScript small, and prints how large they are."""
+
+import ast
+import gzip
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+FILE_LINES = 400
+FUNCTION_LINES = 50
+SCRIPTS_GZIPPED_BYTES = 20_000
+
+
+class Measure(NamedTuple):
+    """How many lines one file or function has."""
+
+    lines: int
+    place: str
+
+
+def project_files(*patterns: str) -> list[Path]:
+    """The project's own files that git tracks or would track, without migrations and vendored ones."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", *patterns],
+        capture_output=True,
+        check=True,
+        text=True,
+    ).stdout
+    paths = (Path(name) for name in listing.split("\0") if name)
+    return sorted({path for path in paths if path.is_file() and not {"migrations", "vendor"} & set(path.parts)})
+
+
+def measure_functions(path: Path, source: str) -> Iterator[Measure]:
+    """The length of each function, its decorators left out."""
+    for node in ast.walk(ast.parse(source, filename=str(path))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+            yield Measure(node.end_lineno - node.lineno + 1, f"{path}:{node.lineno} {node.name}")
+
+
+def main() -> int:
+    """Print the totals; the exit code is 1 when something is over its budget."""
+    files: list[Measure] = []
+    functions: list[Measure] = []
+    totals = {".py": 0, ".js": 0, "tests": 0}
+    scripts_bytes = 0
+    for path in project_files("*.py", "*.js"):
+        source = path.read_text()
+        is_test = path.parts[0] == "tests"
+        lines = source.count("\n")
+        files.append(Measure(lines, str(path)))
+        totals["tests" if is_test else path.suffix] += lines
+        if path.suffix == ".js":
+            scripts_bytes += len(gzip.compress(source.encode(), mtime=0))
+        elif not is_test:
+            functions.extend(measure_functions(path, source))
+
+    over = [f"{m.place} has {m.lines} lines; a file has at most {FILE_LINES}" for m in files if m.lines > FILE_LINES]
+    over += [
+        f"{m.place} has {m.lines} lines; a function has at most {FUNCTION_LINES}"
+        for m in functions
+        if m.lines > FUNCTION_LINES
+    ]
+    if scripts_bytes > SCRIPTS_GZIPPED_BYTES:
+        over.append(f"the scripts have {scripts_bytes} bytes gzipped; at most {SCRIPTS_GZIPPED_BYTES}")
+
+    print(f"{totals['.py']} lines of Python, {totals['.js']} of JavaScript, {totals['tests']} of tests")
+    for what, measures in (("file", files), ("function", functions)):
+        if measures:
+            print(f"largest {what}: {max(measures).lines} lines, {max(measures).place}")
+    print(f"own scripts gzipped: {scripts_bytes} bytes")
+    print("\n".join(over), file=sys.stderr, end="\n" if over else "")
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,11 @@
+#!/bin/sh
+# Migrates, loads the demo data on the first start and serves everything in one process; `make run` ends here.
+set -eu
+cd "$(dirname "$0")/.."
+
+if ! mkdir -p "$DATA_DIR" 2>/dev/null || [ ! -w "$DATA_DIR" ]; then
+    echo "DATA_DIR=$DATA_DIR cannot be written: give this user the right to write there, or choose another, as in: make DATA_DIR=/path/to/data run" >&2
+    exit 1
+fi
+.venv/bin/python manage.py setup
+exec .venv/bin/python -m config.serve

@@ -1,0 +1,63 @@
+"""The suite's own PostgreSQL and Redis, and the settings' environment, both there before Django reads its settings."""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from django.conf import settings
+
+from scripts.servers import PrivatePostgres, PrivateRedis
+
+ON_SQLITE = os.environ.get("TEST_DATABASE") == "sqlite"
+SERVERS = pytest.StashKey[contextlib.ExitStack]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers: PostgreSQL once per run, Redis once per process, whose channels no other process hears."""
+    servers = config.stash[SERVERS] = contextlib.ExitStack()
+    config.add_cleanup(servers.close)
+    is_worker = hasattr(config, "workerinput")
+    only_directs_workers = not is_worker and bool(config.getoption("numprocesses", None))
+
+    data = tempfile.mkdtemp(prefix="ventanilla-tests-")
+    servers.callback(shutil.rmtree, data, ignore_errors=True)
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "SECRET_KEY": "only-for-the-tests",
+        "ENCRYPTION_KEYS": ",".join(Fernet.generate_key().decode() for _ in range(2)),
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+        "DATA_DIR": data,
+        "HTTPS": "0",
+        "WORK": "none",
+    }
+    for name in ("DEMO", "REDIS_URL", "PORT"):
+        os.environ.pop(name, None)
+    if ON_SQLITE:
+        os.environ["DATABASE_URL"] = f"sqlite:///{data}/db.sqlite3"
+    elif not is_worker:
+        postgres = servers.enter_context(PrivatePostgres(durable=False, max_connections=200))
+        os.environ["DATABASE_URL"] = postgres.url
+    if not ON_SQLITE and not only_directs_workers:
+        os.environ["REDIS_URL"] = servers.enter_context(PrivateRedis()).url
+    # Pages are tested without collectstatic; the test of the manifest asks for its storage itself.
+    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the browser tests of a module in one process, where they share a server."""
+    for item in items:
+        if item.get_closest_marker("browser") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """On SQLite test in a file: a database in memory cannot be shared by threads."""
+    if ON_SQLITE:
+        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR, "test.sqlite3"))

@@ -1,0 +1,102 @@
+"""Rules of docs/architecture.md that no linter knows."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.db import connection
+
+ROOT = Path(__file__).resolve().parent.parent
+APPS = ("crm", "catalog", "conversations")
+DRAWERS = {"services", "utils", "helpers", "common"}
+
+
+def modules(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from (path for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts)
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imported_names(path: Path) -> dict[str, str]:
+    """What each name imported by a module stands for, as a dotted path."""
+    names = {}
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.asname or alias.name: alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def connects_a_signal(path: Path) -> bool:
+    """Whether a module registers a receiver, by the decorator or by `connect` on something out of a signals module."""
+    names = imported_names(path)
+    if "django.dispatch.receiver" in names.values():
+        return True
+    calls = (node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    for call in calls:
+        if isinstance(call, ast.Attribute) and call.attr == "connect":
+            root = ast.unparse(call.value).split(".")[0]
+            if "signals" in names.get(root, "").split("."):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("app", APPS)
+def test_the_models_index_of_an_app_imports_every_feature_with_models(app: str):
+    features = {name_of(path) for path in (ROOT / app).glob("*/models.py")}
+    features |= {name_of(path.parent) for path in (ROOT / app).glob("*/models/__init__.py")}
+    imported = {name.rpartition(".")[0] for name in imported_names(ROOT / app / "models.py").values()}
+    assert features - imported == set()
+
+
+def test_no_field_reads_the_clock_by_itself():
+    fields = [field for model in apps.get_models() if model._meta.app_label in APPS for field in model._meta.fields]
+    assert fields
+    assert [
+        str(field) for field in fields if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    ] == []
+
+
+def test_signals_are_received_only_in_reactions():
+    receivers = {name_of(path) for path in modules(*APPS, "config") if connects_a_signal(path)}
+    assert receivers <= {"conversations.reactions"}
+
+
+def test_adapters_do_not_know_the_orm():
+    adapters = list(modules("conversations/channels"))
+    assert adapters
+    known = {
+        name_of(path): sorted(n for n in imported_names(path).values() if n.startswith("django.db"))
+        for path in adapters
+    }
+    assert {name: names for name, names in known.items() if names} == {}
+
+
+def test_no_module_is_a_drawer():
+    drawers = [
+        path for path in modules(*APPS, "config", "simulator", "scripts") if DRAWERS & {path.stem, path.parent.name}
+    ]
+    assert drawers == []
+
+
+def test_features_have_no_models_outside_their_app_label():
+    own = [model for model in apps.get_models() if model.__module__.split(".")[0] in APPS]
+    assert own
+    assert [model for model in own if model._meta.app_label != model.__module__.split(".")[0]] == []
+
+
+@pytest.mark.sqlite_too
+@pytest.mark.django_db
+def test_the_suite_runs_on_the_database_it_was_asked_for():
+    name = str(connection.settings_dict["NAME"])
+    if connection.vendor == "sqlite":
+        assert Path(name).is_file()
+    else:
+        assert connection.settings_dict["HOST"] == "127.0.0.1"
+        assert connection.settings_dict["PORT"] not in ("", 5432)
