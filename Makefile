@@ -36,7 +36,7 @@ messages: ## collect the texts to translate and compile the translations
 	@scripts/install.sh dev
 	@$(PY) scripts/check_messages.py --write
 
-lock: ## resolve the dependencies of pyproject.toml anew (needs uv)
+lock: ## bring the lock files in line with pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 

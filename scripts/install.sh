@@ -41,14 +41,14 @@ if ! works || ! is_of_the_given_python; then
 fi
 
 echo "Installing the packages of $locks"
-set -- --require-hashes --quiet
+set -- --require-hashes
 for lock in $locks; do
     set -- "$@" -r "$lock"
 done
 if command -v uv >/dev/null 2>&1; then
-    uv pip install --python .venv/bin/python "$@"
+    uv pip install --quiet --python .venv/bin/python "$@"
 else
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input "$@"
+    .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input "$@"
 fi
 for lock in $locks; do
     cp "$lock" ".venv/$lock"

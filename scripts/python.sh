@@ -27,8 +27,9 @@ if [ -n "${PYTHON:-}" ]; then
 fi
 
 without_venv=""
+pyenv=${PYENV_ROOT:-$HOME/.pyenv}/versions
 for candidate in .venv/bin/python python3.14 python3.13 python3.12 python3 \
-    "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.1[2-9]*/bin/python; do
+    "$pyenv"/3.14*/bin/python "$pyenv"/3.13*/bin/python "$pyenv"/3.1[25-9]*/bin/python; do
     if is_new_enough "$candidate"; then
         if can_make_venvs "$candidate"; then
             path_of "$candidate"
