@@ -13,7 +13,7 @@ help: ## list the commands
 
 run: ## serve the inbox with demo data on 127.0.0.1 (PORT, DATA_DIR)
 	@scripts/install.sh
-	@DEMO=1 exec scripts/run.sh
+	@exec scripts/run.sh
 
 test: ## every test on PostgreSQL, then what depends on the database on SQLite
 	@scripts/machine.sh
@@ -38,7 +38,7 @@ messages: ## collect the texts to translate and compile the translations
 
 lock: ## bring the lock files in line with pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml -o requirements.lock
-	$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
+	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
 
 vendor: ## fetch the front-end packages anew (needs npm)
 	scripts/vendor.sh

@@ -1,5 +1,6 @@
 """Keeps the translations complete and compiled; with --write it collects the texts and compiles what is translated."""
 
+import contextlib
 import gettext
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -14,32 +16,26 @@ FOLDERS = ("config", "conversations", "catalog", "crm", "simulator", "templates"
 IGNORED = ("migrations", "vendor", "__pycache__")
 LANGUAGE = "es"
 CATALOGUE = Path("locale", LANGUAGE, "LC_MESSAGES", "django.po")
+COMPILED = CATALOGUE.with_suffix(".mo")
 
 
-def collect(tree: Path) -> None:
-    """Bring the catalogue under this tree up to date with the texts in its sources."""
-    ignore = [part for name in IGNORED for part in ("--ignore", name)]
-    (tree / CATALOGUE).parent.mkdir(parents=True, exist_ok=True)
-    run(
-        [
-            sys.executable,
-            "-m",
-            "django",
-            "makemessages",
-            "--locale",
-            LANGUAGE,
-            "--no-location",
-            "--no-obsolete",
-            *ignore,
-        ],
-        tree,
-    )
+@contextlib.contextmanager
+def collected() -> Iterator[Path]:
+    """A copy of the sources, with their catalogue brought up to date."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder)
+        for name in FOLDERS:
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns(*IGNORED))
+        (copy / CATALOGUE).parent.mkdir(parents=True, exist_ok=True)
+        options = ["--locale", LANGUAGE, "--no-location", "--no-obsolete"]
+        run([sys.executable, "-m", "django", "makemessages", *options], copy)
+        yield copy
 
 
 def compile_catalogue(tree: Path) -> None:
     """Compile the catalogue under this tree; gettext refuses one whose placeholders differ."""
-    compiled = CATALOGUE.with_suffix(".mo")
-    run(["msgfmt", "--check-format", "--output-file", str(compiled), str(CATALOGUE)], tree)
+    run(["msgfmt", "--check-header", "--check-format", "--output-file", str(COMPILED), str(CATALOGUE)], tree)
 
 
 def run(command: list[str], tree: Path) -> str:
@@ -67,14 +63,9 @@ def read_compiled(path: Path) -> dict[object, str]:
 
 def problems() -> list[str]:
     """What is untranslated, uncertain or not compiled, a sentence each."""
-    if not (ROOT / CATALOGUE).exists():
-        return [f"{CATALOGUE} is missing: run make messages"]
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
-        for name in FOLDERS:
-            if (ROOT / name).is_dir():
-                shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns(*IGNORED))
-        collect(copy)
+    if not (ROOT / CATALOGUE).exists() or not (ROOT / COMPILED).exists():
+        return [f"{CATALOGUE} or {COMPILED} is missing: run make messages"]
+    with collected() as copy:
         found = [
             f"{fault}: {text}"
             for fault, option in (("untranslated", "--untranslated"), ("fuzzy", "--only-fuzzy"))
@@ -82,15 +73,17 @@ def problems() -> list[str]:
         ]
         shutil.copy(ROOT / CATALOGUE, copy / CATALOGUE)
         compile_catalogue(copy)
-        compiled = CATALOGUE.with_suffix(".mo")
-        is_current = (ROOT / compiled).exists() and read_compiled(ROOT / compiled) == read_compiled(copy / compiled)
-        return found if is_current else [*found, f"{compiled} is not compiled from its source: run make messages"]
+        if read_compiled(ROOT / COMPILED) != read_compiled(copy / COMPILED):
+            found.append(f"{COMPILED} is not compiled from its source: run make messages")
+        return found
 
 
 def main() -> int:
     """Check, or with --write collect and compile; the exit code is 1 when a translation is missing."""
     if "--write" in sys.argv[1:]:
-        collect(ROOT)
+        with collected() as copy:
+            (ROOT / CATALOGUE).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(copy / CATALOGUE, ROOT / CATALOGUE)
         compile_catalogue(ROOT)
         return 0
     found = problems()

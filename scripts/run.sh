@@ -7,5 +7,6 @@ if ! mkdir -p "$DATA_DIR" 2>/dev/null || [ ! -w "$DATA_DIR" ]; then
     echo "DATA_DIR=$DATA_DIR cannot be written: give this user the right to write there, or choose another, as in: make DATA_DIR=/path/to/data run" >&2
     exit 1
 fi
+export DEMO=1
 .venv/bin/python manage.py setup
 exec .venv/bin/python -m config.serve
