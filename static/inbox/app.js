@@ -1,0 +1,115 @@
+// Starts the inbox and moves between its pages; the only module that speaks to htmx.
+import { $, csrf, data, emit, isLogin, on, pane, t, tick, toast } from "./ui.js";
+import * as bus from "./bus.js";
+import * as composer from "./composer.js";
+import * as keys from "./keys.js";
+import * as list from "./list.js";
+import * as outbox from "./outbox.js";
+import * as thread from "./thread.js";
+
+const htmx = window.htmx;
+const PATH = /\/c\/(\d+)\/$/;
+const here = () => location.pathname + location.search;
+const withQuery = (path) => `${path}?${data.query}`;
+
+function mount() {
+  thread.mount();
+  composer.mount();
+  const root = $(".thread", pane);
+  list.mark(thread.current());
+  list.setTitle(root?.dataset.name);
+}
+
+async function load(path) {
+  pane.setAttribute("aria-busy", "true");
+  await htmx.ajax("GET", path, { source: pane, target: pane, swap: "innerHTML" });
+  pane.removeAttribute("aria-busy");
+}
+
+async function open(link, byPointer) {
+  const path = withQuery(new URL(link.href).pathname);
+  list.mark(Number(link.dataset.open));
+  if (path !== here()) history.pushState(null, "", path);
+  await load(path);
+  if (byPointer || matchMedia("(max-width: 639px)").matches) $("[data-log]", pane)?.focus({ preventScroll: true });
+}
+
+function close() {
+  pane.replaceChildren(document.getElementById("tpl-no-thread").content.cloneNode(true));
+  mount();
+}
+
+function back() {
+  const id = thread.current();
+  history.pushState(null, "", withQuery(data.urlInbox));
+  close();
+  list.links().find((link) => Number(link.dataset.open) === id)?.focus({ preventScroll: true });
+}
+
+async function route() {
+  const query = new URLSearchParams(location.search);
+  const wanted = query.toString();
+  if (wanted && wanted !== data.query) list.show(wanted);
+  const id = Number(location.pathname.match(PATH)?.[1] || 0);
+  if (!id) close();
+  else if (id !== thread.current()) await load(here());
+}
+
+function onClick(event) {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
+  const link = event.target.closest("[data-open]");
+  if (link) { event.preventDefault(); open(link, event.detail > 0); }
+  else if (event.target.closest("[data-back]")) { event.preventDefault(); back(); }
+  else if (event.target.closest("[data-reload]")) location.reload();
+}
+
+/** htmx serves the thread swap and the header's forms: token, session, errors, and what follows a swap. */
+function bindHtmx() {
+  document.addEventListener("htmx:config:request", (event) => {
+    event.detail.ctx.request.headers["X-CSRFToken"] = csrf();
+  });
+  document.addEventListener("htmx:before:response", (event) => {
+    const { raw } = event.detail.ctx.response;
+    if (raw.status !== 401 && raw.status !== 403 && !isLogin(raw)) return;
+    event.preventDefault();
+    emit("session-lost");
+  });
+  document.addEventListener("htmx:response:error", (event) => {
+    const { status } = event.detail.ctx.response;
+    if (status === 404) toast(t("not_yours"), "danger");
+    else if (status !== 409) toast(t("not_done"), "danger");
+  });
+  document.addEventListener("htmx:error", (event) => { if (event.detail.ctx) toast(t("not_loaded"), "danger"); });
+  document.addEventListener("htmx:after:swap", (event) => {
+    const { ctx } = event.detail;
+    if (ctx.target === pane && ctx.response.status < 400) mount();
+    else { tick(pane); emit("row", thread.current()); }
+  });
+}
+
+function bindMenu() {
+  const form = $("[data-preferences]");
+  form?.addEventListener("change", () => { form.elements.next.value = here(); form.requestSubmit(); });
+  $("[data-sign-in]")?.addEventListener("click", (event) => {
+    event.currentTarget.search = new URLSearchParams({ next: here() });
+  });
+}
+
+bindHtmx();
+bindMenu();
+thread.start();
+composer.start();
+list.start(Number(location.pathname.match(PATH)?.[1] || 0));
+keys.start();
+mount();
+on("swapped", (element) => htmx.process(element));
+on("query", (query) => history.pushState(null, "", `${thread.current() ? location.pathname : data.urlInbox}?${query}`));
+on("conversation.removed", (hint) => {
+  if (hint.c !== thread.current()) return;
+  toast(t("removed"));
+  back();
+});
+document.addEventListener("click", onClick);
+addEventListener("popstate", route);
+outbox.start();
+bus.start();
