@@ -18,14 +18,23 @@ SERVERS = pytest.StashKey[contextlib.ExitStack]()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the servers: PostgreSQL once per run, Redis once per process, whose channels no other process hears."""
+    """Start PostgreSQL once per run, and whatever each process that tests has of its own."""
     servers = config.stash[SERVERS] = contextlib.ExitStack()
     config.add_cleanup(servers.close)
     is_worker = hasattr(config, "workerinput")
-    only_directs_workers = not is_worker and bool(config.getoption("numprocesses", None))
+    if not is_worker and not ON_SQLITE:
+        postgres = servers.enter_context(PrivatePostgres(durable=False, max_connections=200))
+        os.environ["DATABASE_URL"] = postgres.url
+    if is_worker or not config.getoption("numprocesses", None):
+        configure_settings(servers)
 
+
+def configure_settings(servers: contextlib.ExitStack) -> None:
+    """Give this process a data folder, keys and, with PostgreSQL, a Redis whose channels no other process hears."""
     data = tempfile.mkdtemp(prefix="ventanilla-tests-")
     servers.callback(shutil.rmtree, data, ignore_errors=True)
+    for name in ("DEMO", "REDIS_URL", "PORT"):
+        os.environ.pop(name, None)
     os.environ |= {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "SECRET_KEY": "only-for-the-tests",
@@ -35,14 +44,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "HTTPS": "0",
         "WORK": "none",
     }
-    for name in ("DEMO", "REDIS_URL", "PORT"):
-        os.environ.pop(name, None)
     if ON_SQLITE:
         os.environ["DATABASE_URL"] = f"sqlite:///{data}/db.sqlite3"
-    elif not is_worker:
-        postgres = servers.enter_context(PrivatePostgres(durable=False, max_connections=200))
-        os.environ["DATABASE_URL"] = postgres.url
-    if not ON_SQLITE and not only_directs_workers:
+    else:
         os.environ["REDIS_URL"] = servers.enter_context(PrivateRedis()).url
     # Pages are tested without collectstatic; the test of the manifest asks for its storage itself.
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
