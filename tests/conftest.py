@@ -22,6 +22,9 @@ def pytest_configure(config: pytest.Config) -> None:
     servers = config.stash[SERVERS] = contextlib.ExitStack()
     config.add_cleanup(servers.close)
     is_worker = hasattr(config, "workerinput")
+    if not is_worker:
+        folder = os.environ["TESTS_FOLDER"] = tempfile.mkdtemp(prefix="ventanilla-tests-")
+        servers.callback(shutil.rmtree, folder, ignore_errors=True)
     if not is_worker and not ON_SQLITE:
         postgres = servers.enter_context(PrivatePostgres(durable=False, max_connections=200))
         os.environ["DATABASE_URL"] = postgres.url
@@ -31,8 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def configure_settings(servers: contextlib.ExitStack) -> None:
     """Give this process a data folder, keys and, with PostgreSQL, a Redis whose channels no other process hears."""
-    data = tempfile.mkdtemp(prefix="ventanilla-tests-")
-    servers.callback(shutil.rmtree, data, ignore_errors=True)
+    data = tempfile.mkdtemp(dir=os.environ["TESTS_FOLDER"])
     for name in ("DEMO", "REDIS_URL", "PORT"):
         os.environ.pop(name, None)
     os.environ |= {
