@@ -11,7 +11,7 @@ let root = null, box = null, text = null;
 let mode = "reply", quote = null, typedAt = 0, draftTimer = 0, askedAt = 0;
 
 const strip = () => $(".strip", box);
-const canReply = () => strip()?.dataset.write === "1";
+const canReply = () => strip()?.dataset.canWrite === "1";
 const draftKey = (kind = mode) => `draft:${root.dataset.c}:${kind}`;
 const most = () => (mode === "note" ? limits.note : uploads.any() ? limits.caption : limits.text);
 
@@ -122,9 +122,9 @@ function send() {
 /** Follows the window second by second; when it runs out the server says what is allowed now. */
 function watchWindow() {
   const line = box && !document.hidden && strip();
-  if (!line?.dataset.expires || line.dataset.write !== "1") return;
+  if (!line?.dataset.expires || line.dataset.canWrite !== "1") return;
   const left = line.dataset.expires * 1000 - serverNow();
-  if (left <= 0) {
+  if (left <= -1000) {
     if (Date.now() - askedAt > 5000) { askedAt = Date.now(); thread.refreshState(0); }
     return;
   }

@@ -1,5 +1,5 @@
 // The open conversation: merge by id, status ticks, scroll that never jumps, older pages, read marks, bubble actions.
-import { $, $$, alarm, announce, clone, dayLabel, emit, fragment, http, on, pane, Refused, replaceById, learnClock, t, tick, toast } from "./ui.js";
+import { $, $$, alarm, announce, clone, data, dayLabel, emit, fragment, http, on, pane, Refused, replaceById, learnClock, t, tick, toast } from "./ui.js";
 import { Pull } from "./bus.js";
 import * as outbox from "./outbox.js";
 
@@ -255,12 +255,12 @@ export function showLocal(entry) {
   bubble.id = `m-${entry.client_id}`;
   const last = bubbles().at(-1);
   Object.assign(bubble.dataset, { local: "1", at: Math.floor(entry.created / 1000), author: "local", st: entry.state });
-  bubble.dataset.day = dayOf(entry.created);
+  bubble.dataset.day = localTime(entry.created).slice(0, 10);
   bubble.dataset.sort ||= `${Math.max(entry.created, last ? key(last)[0] : 0)}.9999999999`;
   if (entry.mode === "note") bubble.classList.replace("out", "note");
   $("[data-who]", bubble).textContent = entry.mode === "note" ? t("your_note") : "";
   $("[data-txt]", bubble).textContent = entry.text;
-  $("time", bubble).textContent = new Date(entry.created).toTimeString().slice(0, 5);
+  $("time", bubble).textContent = localTime(entry.created).slice(12, 17);
   const quoted = $(".quoted", bubble);
   quoted.hidden = !entry.quote;
   if (entry.quote) [quoted.children[0].textContent, quoted.children[1].textContent] = [entry.quote.author, entry.quote.text];
@@ -277,7 +277,8 @@ export function showLocal(entry) {
   mutate(() => { if (!known) place(bubble); regroup(); });
 }
 
-const dayOf = (ms) => { const day = new Date(ms); return new Date(ms - day.getTimezoneOffset() * 60000).toISOString().slice(0, 10); };
+/** "2026-11-22, 14:05:00" in the agent's time zone. */
+const localTime = (ms) => new Date(ms).toLocaleString("en-CA", { timeZone: data.timeZone || undefined, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export function stickToBottom() {
   stuck = true;

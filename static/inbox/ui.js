@@ -105,12 +105,12 @@ export function learnClock(element) {
   if (element?.dataset.now) skew = element.dataset.now * 1000 - Date.now();
 }
 
-/** "3 h 20 min", from ms. */
-export function duration(ms) {
+/** "3 h 20 min", from ms; `short` keeps the largest unit. */
+export function duration(ms, short = false) {
   const minutes = Math.max(1, Math.floor(ms / 60000));
   if (minutes < 60) return t("minutes", { m: minutes });
   const hours = Math.floor(minutes / 60);
-  if (hours < 24) return minutes % 60 ? t("hours_minutes", { h: hours, m: minutes % 60 }) : t("hours", { h: hours });
+  if (hours < 24) return minutes % 60 && !short ? t("hours_minutes", { h: hours, m: minutes % 60 }) : t("hours", { h: hours });
   return t("days", { d: Math.floor(hours / 24) });
 }
 
@@ -140,9 +140,9 @@ export function tick(root = document) {
     if (timed) chip.dataset.state = left <= 0 ? "closed" : left < CLOSING ? "closing" : "open";
     const full = "full" in chip.dataset;
     const word = { closed: full ? "window_closed" : "template_only", never: full ? "window_never" : "template_only" }[chip.dataset.state];
-    setText($(".win-text", chip), word ? t(word) : left > 0 ? duration(left) : "");
+    setText($(".win-text", chip), word ? t(word) : left > 0 ? duration(left, !full) : "");
   }
-  for (const chip of $$("[data-since]", root)) setText(chip, t(chip.dataset.text, { time: duration(now - chip.dataset.since * 1000) }));
+  for (const chip of $$("[data-since]", root)) setText(chip, t(chip.dataset.text, { time: duration(now - chip.dataset.since * 1000, true) }));
   for (const time of $$("[data-day-text]", root)) setText(time, dayLabel(time.dataset.dayText));
   for (const chip of $$("[data-day-chip]", root)) setText(chip.firstElementChild, dayLabel(chip.dataset.dayChip, true));
 }

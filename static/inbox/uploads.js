@@ -39,11 +39,9 @@ function refusal(file) {
 }
 
 export function add(list) {
-  for (const blob of list) {
-    const reason = refusal(blob);
-    if (reason) emit("composer-error", reason);
-    else upload(blob);
-  }
+  const reasons = list.map(refusal);
+  emit("composer-error", reasons.filter(Boolean).join("\n"));
+  list.filter((_, index) => !reasons[index]).forEach(upload);
 }
 
 function upload(blob) {
