@@ -1,0 +1,1 @@
+"""Products, known to WhatsApp by their retailer id."""

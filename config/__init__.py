@@ -1,0 +1,1 @@
+"""Wiring: settings, URLs, the ASGI callable and the server."""

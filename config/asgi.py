@@ -1,0 +1,82 @@
+"""The ASGI callable: lifespan, the raw webhook route, the simulator in demo mode, then Django and its sockets."""
+
+import asyncio
+import os
+from typing import Any
+
+import structlog
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django_app = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402 (needs the apps loaded)
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from django.conf import settings  # noqa: E402
+from django.urls import path  # noqa: E402
+
+from config.simulated import build_simulator  # noqa: E402
+from conversations.desk.consumers import DeskConsumer  # noqa: E402
+from conversations.desk.presence import watch_over_sockets  # noqa: E402
+from conversations.ingest.batcher import batcher  # noqa: E402
+from conversations.ingest.receiver import PATH as WEBHOOK_PATH  # noqa: E402
+from conversations.ingest.receiver import receive_webhook  # noqa: E402
+from conversations.live.publish import subscribe  # noqa: E402
+from conversations.live.registry import registry  # noqa: E402
+from crm.foundation import aio, work  # noqa: E402
+
+log = structlog.get_logger(__name__)
+
+simulator = build_simulator() if settings.DEMO else None
+router = ProtocolTypeRouter(
+    {
+        "http": django_app,
+        "websocket": AllowedHostsOriginValidator(
+            AuthMiddlewareStack(URLRouter([path("ws/inbox/", DeskConsumer.as_asgi())]))
+        ),
+    }
+)
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """Dispatch one connection."""
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
+        await receive_webhook(scope, receive, send)
+    elif simulator is not None and scope["type"] == "http" and scope["path"].startswith("/simulator/"):
+        await simulator(scope | {"root_path": "/simulator"}, receive, send)
+    else:
+        await router(scope, receive, send)
+
+
+async def _lifespan(receive: Any, send: Any) -> None:
+    """Start what runs beside requests, and end it in the opposite order."""
+    await receive()
+    tasks: list[asyncio.Task[Any]] = []
+    try:
+        registry.loop = asyncio.get_running_loop()
+        batcher.start()
+        work.start()
+        tasks = [asyncio.create_task(watch_over_sockets()), asyncio.create_task(subscribe())]
+        if simulator is not None:
+            await simulator.startup()
+    except Exception as error:
+        log.exception("start failed")
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    for task in tasks:
+        task.cancel()
+    if simulator is not None:
+        await simulator.shutdown()
+    await asyncio.to_thread(_stop)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+def _stop() -> None:
+    work.stop()
+    batcher.stop()
+    aio.close()

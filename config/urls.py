@@ -1,0 +1,17 @@
+"""URLs of the whole product."""
+
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Alive: the process answers (whether it is ready to work is another question)."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="desk:inbox")),
+    path("healthz/", healthz),
+    path("", include("conversations.urls")),
+]

@@ -1,0 +1,1 @@
+"""What is said, promised and done about it."""

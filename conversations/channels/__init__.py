@@ -1,0 +1,1 @@
+"""Adapters: one folder per channel, speaking the provider's protocol; no models, no database."""

@@ -1,0 +1,37 @@
+"""WhatsApp's limits for what we send: the one table that server and page use.
+
+Source: Meta's Cloud API reference (messages, media), November 2026.
+"""
+
+TEXT_MAX = 4096
+CAPTION_MAX = 1024
+NOTE_MAX = 10_000
+MB = 1024 * 1024
+
+MEDIA: dict[str, tuple[int, tuple[str, ...]]] = {
+    "image": (5 * MB, ("image/jpeg", "image/png")),
+    "sticker": (500 * 1024, ("image/webp",)),
+    "video": (16 * MB, ("video/mp4", "video/3gpp")),
+    "audio": (16 * MB, ("audio/aac", "audio/amr", "audio/mpeg", "audio/mp4", "audio/ogg")),
+    "document": (
+        100 * MB,
+        (
+            "text/plain",
+            "text/csv",
+            "application/pdf",
+            "application/msword",
+            "application/vnd.ms-excel",
+            "application/vnd.ms-powerpoint",
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ),
+    ),
+}
+INBOUND_MAX = 100 * MB
+
+
+def kind_of_mime(mime_type: str) -> str | None:
+    """As which kind of message a file of this type can be sent, None if WhatsApp does not take it."""
+    bare = mime_type.partition(";")[0].strip().lower()
+    return next((kind for kind, (_, mimes) in MEDIA.items() if bare in mimes), None)

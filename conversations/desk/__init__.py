@@ -1,0 +1,1 @@
+"""The agents' inbox in the browser: pages, fragments and the socket."""

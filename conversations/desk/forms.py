@@ -1,0 +1,51 @@
+"""What the desk's POSTs carry, checked: small, forgiving where it harms nobody, clear where it does."""
+
+import uuid
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+
+from conversations.messaging.errors import SendRefused
+from crm.foundation.errors import Refusal
+
+
+class BadForm(Refusal):
+    """A form that a browser of ours would not send."""
+
+    code = "bad_request"
+    http_status = 400
+
+
+class UploadMissing(SendRefused):
+    code = "attachment"
+
+
+def read_uuid(value: str) -> uuid.UUID | None:
+    """A UUID, None if the text is none."""
+    try:
+        return uuid.UUID(value)
+    except ValueError:
+        return None
+
+
+def required_uuid(data: QueryDict, name: str) -> uuid.UUID:
+    """The UUID in a field; raises BadForm."""
+    found = read_uuid(data.get(name, ""))
+    if found is None:
+        raise BadForm(_("The page sent an incomplete request. Reload it and try again."))
+    return found
+
+
+def read_version(data: QueryDict) -> int | None:
+    """The version a form was made from; None if it says none."""
+    text = data.get("version", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
+def read_pk(text: str) -> int | None:
+    """A primary key from a form; None for nothing; raises BadForm for nonsense."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadForm(_("The page sent an incomplete request. Reload it and try again."))
+    return int(text)

@@ -1,0 +1,60 @@
+"""The door of every desk view: signed in, allowed here, and refusals turned into words."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from conversations.messaging.errors import SendRefused
+from conversations.messaging.models import Conversation
+from crm.foundation.errors import Refusal
+from crm.staff.models import User
+
+View = Callable[..., HttpResponse]
+
+
+class DeskRequest(HttpRequest):
+    """A request that has passed the gate."""
+
+    user: User
+
+
+def desk_view(*methods: str) -> Callable[[View], View]:
+    """Allow these methods to signed-in users of the desk; a refusal becomes 422 (composer) or its own status, with X-Error."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.may_use_desk:  # type: ignore[union-attr]
+                raise PermissionDenied
+            try:
+                return view(request, *args, **kwargs)
+            except Refusal as refusal:
+                return refuse(request, refusal)
+
+        return require_http_methods(methods)(never_cache(login_required(gate)))
+
+    return decorate
+
+
+def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    """The sentence of a refusal, with its code in X-Error."""
+    status = 422 if isinstance(refusal, SendRefused) else refusal.http_status
+    response = render(request, "inbox/_composer_error.html", {"error": str(refusal)}, status=status)
+    response["X-Error"] = refusal.code
+    return response
+
+
+def conversation_or_404(request: DeskRequest, pk: int) -> Conversation:
+    """The conversation as a list row, if this user may see it."""
+    row = Conversation.objects.visible_to(request.user).for_rows(request.user).filter(pk=pk)
+    found = row.select_related("inbox__account", "contact", "identity", "assignee", "team").first()
+    if found is None:
+        raise Http404
+    return found

@@ -1,0 +1,89 @@
+"""A conversation as a list row: localised preview, colours, chips."""
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from conversations.desk import kinds
+from conversations.inboxes.models import Inbox
+from conversations.messaging.models import Conversation
+from crm.foundation import clock
+from crm.staff.models import Team, User
+
+COLOURS = 16
+
+
+@dataclass(frozen=True)
+class Row:
+    """What `_row.html` and `_header.html` show of a conversation."""
+
+    pk: int
+    title: str
+    initials: str
+    colour: int
+    contact: Any
+    inbox: Inbox
+    show_inbox: bool
+    last_activity_at: dt.datetime
+    preview: str
+    preview_sender: str
+    last_direction: str
+    last_status: str
+    unread: int
+    waiting_since: dt.datetime | None
+    status: str
+    assignee: User | None
+    team: Team | None
+    window_state: str
+    window_expires_at: dt.datetime | None
+    version: int
+    is_group: bool
+
+
+def rows_of(conversations: Iterable[Conversation], user: User) -> list[Row]:
+    """Rows for a list; one query, for whether the inbox is worth naming."""
+    several = Inbox.objects.visible_to(user)[:2].count() > 1
+    return [row_of(conversation, user, show_inbox=several) for conversation in conversations]
+
+
+def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True) -> Row:
+    """One row; the conversation must come from `for_rows`."""
+    now, contact = clock.now(), conversation.contact
+    title = contact.title
+    return Row(
+        pk=conversation.pk,
+        title=title,
+        initials=initials_of(title),
+        colour=hashlib.sha256(str(contact.pk).encode()).digest()[0] % COLOURS,
+        contact=contact,
+        inbox=conversation.inbox,
+        show_inbox=show_inbox,
+        last_activity_at=conversation.last_activity_at,
+        preview=kinds.preview(conversation.last_kind, conversation.last_preview),
+        preview_sender=_sender(conversation, user),
+        last_direction=conversation.last_direction,
+        last_status=conversation.last_status,
+        unread=getattr(conversation, "unread", 0),
+        waiting_since=conversation.waiting_since if conversation.status != "resolved" else None,
+        status=conversation.status,
+        assignee=conversation.assignee,
+        team=conversation.team,
+        window_state=conversation.window_state(now),
+        window_expires_at=conversation.window_expires_at,
+        version=conversation.version,
+        is_group=conversation.is_group,
+    )
+
+
+def initials_of(title: str) -> str:
+    """One or two letters for the avatar; "#" for a bare number."""
+    words = [word for word in title.lstrip("~+").split() if word[0].isalpha()]
+    return "".join(word[0] for word in (words[:1] + words[1:][-1:])).upper() or "#"
+
+
+def _sender(conversation: Conversation, user: User) -> str:
+    if conversation.last_direction != "out":
+        return ""
+    return "you" if conversation.last_author_name == user.name else conversation.last_author_name

@@ -1,0 +1,173 @@
+"""Pages and fragments of the inbox: read input, ask the features, show the result."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from conversations.channels.whatsapp import limits
+from conversations.desk import thread
+from conversations.desk.access import access_of
+from conversations.desk.forms import read_pk
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.labels import page_labels
+from conversations.desk.queue import ViewQuery, views_for
+from conversations.desk.revision import REVISION
+from conversations.desk.rows import row_of, rows_of
+from conversations.desk.strip import composer_of
+from conversations.live import replay
+from conversations.live.registry import registry
+from conversations.messaging.models import Conversation
+from crm.foundation import clock
+from crm.staff.models import User
+
+IDS_MAX = 50
+
+
+@desk_view("GET")
+def inbox(request: DeskRequest) -> HttpResponse:
+    """The whole page, no conversation chosen."""
+    return render(request, "inbox/page.html", page_context(request) | {"conversation": None})
+
+
+@desk_view("GET")
+def conversation(request: DeskRequest, pk: int) -> HttpResponse:
+    """A thread: the fragment for htmx, else the whole page around it."""
+    chosen = conversation_or_404(request, pk)
+    context = thread_context(request, chosen)
+    if request.headers.get("HX-Request"):
+        response = render(request, "inbox/_thread.html", context)
+    else:
+        response = render(request, "inbox/page.html", page_context(request) | context)
+    response["Vary"] = "HX-Request"
+    return response
+
+
+@desk_view("GET")
+def more_rows(request: DeskRequest) -> HttpResponse:
+    """The next rows of a list."""
+    query = ViewQuery.of(request.GET)
+    found, cursor = query.page(request.user, request.GET.get("cursor", ""))
+    return render(request, "inbox/_rows.html", _rows_context(request, query, found, cursor))
+
+
+@desk_view("GET")
+def rows(request: DeskRequest) -> HttpResponse:
+    """Named rows, fresh; those that are not in the view (any longer) come as gone."""
+    query = ViewQuery.of(request.GET)
+    wanted = [pk for pk in map(read_pk, request.GET.get("ids", "").split(",")[:IDS_MAX]) if pk]
+    found = list(query.conversations(request.user).filter(pk__in=wanted))
+    present = {row.pk for row in found}
+    context = _rows_context(request, query, found, "")
+    return render(request, "inbox/_rows.html", context | {"gone": [pk for pk in wanted if pk not in present]})
+
+
+@desk_view("GET")
+def counts(request: DeskRequest) -> HttpResponse:
+    """How many open conversations each view has."""
+    return render(request, "inbox/_counts.html", {"views": views_for(request.user, ViewQuery.of(request.GET))})
+
+
+@desk_view("GET")
+def composer(request: DeskRequest, pk: int) -> HttpResponse:
+    """The strip above the composer."""
+    chosen = conversation_or_404(request, pk)
+    return render(request, "inbox/_composer_state.html", {"conversation": chosen, "composer": composer_of(chosen)})
+
+
+@desk_view("GET")
+def header(request: DeskRequest, pk: int) -> HttpResponse:
+    """The head of a thread."""
+    return render(request, "inbox/_header.html", header_context(request, conversation_or_404(request, pk)))
+
+
+@desk_view("GET")
+def sync(request: DeskRequest) -> JsonResponse:
+    """What this browser missed since a hint."""
+    since = read_pk(request.GET.get("since", "")) or 0
+    groups = access_of([request.user])[request.user.pk].groups
+    return JsonResponse(replay.since(since, set(groups)))
+
+
+@desk_view("POST")
+def preferences(request: DeskRequest) -> HttpResponse:
+    """Language and theme of the user; unknown values change nothing."""
+    user, language, theme = request.user, request.POST.get("language", ""), request.POST.get("theme", "")
+    if language in dict(settings.LANGUAGES):
+        user.language = language
+    if theme in User.Theme.values:
+        user.theme = theme
+    user.save(update_fields=["language", "theme"])
+    target = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
+        target = reverse("desk:inbox")
+    response = HttpResponseRedirect(target)
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME, user.language, max_age=365 * 24 * 3600, secure=settings.HTTPS, httponly=True,
+        samesite="Lax",
+    )  # fmt: skip
+    return response
+
+
+def page_context(request: DeskRequest) -> dict[str, Any]:
+    """Everything the list side of the page needs."""
+    query = ViewQuery.of(request.GET)
+    found, cursor = query.page(request.user)
+    return _rows_context(request, query, found, cursor) | {
+        "view": query.view,
+        "status": query.status,
+        "q": query.search,
+        "views": views_for(request.user, query),
+        "simulator_url": f"/simulator/?lang={request.user.language}" if settings.DEMO else "",
+        "page_config": {
+            "head": registry.head,
+            "rev": REVISION,
+            "ws": "/ws/inbox/",
+            "now": clock.now().timestamp(),
+            "user": {"id": request.user.pk, "name": request.user.name},
+            "limits": page_limits(),
+            "labels": page_labels(),
+        },
+    }
+
+
+def page_limits() -> dict[str, Any]:
+    """The server's own table of limits, for the page."""
+    return {
+        "text": limits.TEXT_MAX,
+        "caption": limits.CAPTION_MAX,
+        "note": limits.NOTE_MAX,
+        "media": {kind: {"max_bytes": most, "mimes": mimes} for kind, (most, mimes) in limits.MEDIA.items()},
+    }
+
+
+def header_context(request: DeskRequest, chosen: Conversation, *, conflict: bool = False) -> dict[str, Any]:
+    """What the head of a thread shows."""
+    agents, teams = thread.assignable(chosen)
+    return {
+        "conversation": row_of(chosen, request.user),
+        "agents": agents,
+        "teams": teams,
+        "can_act": True,
+        "conflict": conflict,
+    }
+
+
+def thread_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]:
+    """What a whole thread shows."""
+    page = thread.latest(chosen, getattr(chosen, "unread", 0))
+    return header_context(request, chosen) | {
+        "items": page.items,
+        "before_cursor": page.before,
+        "after_cursor": page.after,
+        "composer": composer_of(chosen),
+    }
+
+
+def _rows_context(
+    request: DeskRequest, query: ViewQuery, found: list[Conversation], cursor: str
+) -> dict[str, Any]:
+    return {"rows": rows_of(found, request.user), "next_cursor": cursor, "query": query.encoded}

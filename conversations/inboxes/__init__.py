@@ -1,0 +1,1 @@
+"""Our addresses on WhatsApp: business accounts (WABA) and their numbers."""

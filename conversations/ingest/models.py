@@ -1,0 +1,69 @@
+"""Raw webhooks as received (encrypted), and what became of each item in them."""
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from conversations.messaging.models import Message
+from crm.foundation import clock
+from crm.foundation.secrets import unseal
+
+
+class WebhookEvent(models.Model):
+    """One POST: the exact bytes, sealed, and the accounts whose secret signed it."""
+
+    class State(models.TextChoices):
+        PENDING = "pending"
+        PROCESSED = "processed"
+        QUARANTINED = "quarantined"
+
+    sealed_body = models.BinaryField()
+    signature = models.CharField(max_length=100, blank=True)
+    signer_ids = models.JSONField(default=list)
+    state = models.CharField(max_length=12, choices=State, default=State.PENDING)
+    reason = models.CharField(max_length=200, blank=True)
+    attempts_count = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    received_at = models.DateTimeField(default=clock.real)
+    processed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["id"], condition=Q(state="pending"), name="webhookevent_pending"),  # pipeline.claim
+            models.Index(fields=["id"], condition=Q(state="quarantined"), name="webhookevent_quarantine"),  # replay
+            models.Index(fields=["processed_at"], condition=Q(state="processed"), name="webhookevent_retention"),
+        ]
+
+    def __str__(self) -> str:
+        return f"webhook event {self.pk}"
+
+    @property
+    def body(self) -> bytes:
+        """The exact bytes Meta sent; raises InvalidToken if the encryption key is gone."""
+        return unseal(bytes(self.sealed_body))
+
+
+class EventItem(models.Model):
+    """One item of a webhook and where it landed."""
+
+    class Outcome(models.TextChoices):
+        RECORDED = "recorded"
+        KNOWN = "known"
+        APPLIED = "applied"
+        PARKED = "parked"
+        STORED = "stored"
+        QUARANTINED = "quarantined"
+
+    event = models.ForeignKey(WebhookEvent, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveIntegerField()
+    kind = models.CharField(max_length=60)
+    outcome = models.CharField(max_length=12, choices=Outcome)
+    reason = models.CharField(max_length=300, blank=True)
+    message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="event_items")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["event", "position"], name="eventitem_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.outcome}"

@@ -1,0 +1,1 @@
+"""Live hints: the only sender to sockets and to Django Channels."""

@@ -1,0 +1,32 @@
+"""The log of live hints: what changed, for whom; browsers pull what they missed."""
+
+from typing import Any
+
+from django.db import models
+from django.db.models.expressions import Func
+
+from crm.foundation import clock
+
+
+class CurrentTransaction(Func):
+    """The id of the writing transaction: PostgreSQL only; elsewhere 0, where id order is commit order."""
+
+    template = "0"
+    arity = 0
+    output_field: models.Field = models.BigIntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **extra: Any) -> Any:
+        """pg_current_xact_id() as a bigint."""
+        return self.as_sql(compiler, connection, template="pg_current_xact_id()::text::bigint", **extra)
+
+
+class LiveHint(models.Model):
+    """One hint: ids and states only, no text and no personal data. Kept 48 hours."""
+
+    groups = models.JSONField()
+    payload = models.JSONField()
+    transaction_id = models.BigIntegerField(db_default=CurrentTransaction())
+    created_at = models.DateTimeField(default=clock.real, db_index=True)  # retention
+
+    def __str__(self) -> str:
+        return f"hint {self.pk}"

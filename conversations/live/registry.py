@@ -1,0 +1,63 @@
+"""The sockets of this process and the groups they are in; lives on the server's event loop and does no database work."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Socket(Protocol):
+    """What the registry needs of a consumer."""
+
+    def deliver(self, frame: str) -> None:
+        """Take a frame to send; never blocks."""
+
+
+class Registry:
+    """Groups to sockets. Only `deliver_threadsafe` may be called from other threads."""
+
+    def __init__(self) -> None:
+        self.head = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self._groups: dict[str, set[Socket]] = defaultdict(set)
+        self._sockets: dict[Socket, frozenset[str]] = {}
+
+    @property
+    def sockets(self) -> tuple[Socket, ...]:
+        """All sockets of this process."""
+        return tuple(self._sockets)
+
+    def add(self, socket: Socket, groups: Iterable[str]) -> None:
+        """Enter a socket into its groups."""
+        self._sockets[socket] = frozenset(groups)
+        for group in self._sockets[socket]:
+            self._groups[group].add(socket)
+
+    def remove(self, socket: Socket) -> None:
+        """Forget a socket."""
+        for group in self._sockets.pop(socket, frozenset()):
+            self._groups[group].discard(socket)
+            if not self._groups[group]:
+                del self._groups[group]
+
+    def deliver(self, groups: Iterable[str], frame: str, head: int = 0) -> None:
+        """Hand a frame once to every socket that is in any of the groups."""
+        self.head = max(self.head, head)
+        members: set[Socket] = set()
+        for group in groups:
+            members |= self._groups.get(group, set())
+        for socket in members:
+            socket.deliver(frame)
+
+    def broadcast(self, frame: str) -> None:
+        """Hand a frame to every socket."""
+        for socket in self.sockets:
+            socket.deliver(frame)
+
+    def deliver_threadsafe(self, groups: Iterable[str], frame: str, head: int) -> None:
+        """The same from any thread; nothing happens in a process without a server."""
+        if self.loop is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.deliver, list(groups), frame, head)
+
+
+registry = Registry()

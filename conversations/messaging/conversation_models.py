@@ -1,0 +1,194 @@
+"""Conversations (one per inbox and person, for ever), what each agent has read, and the timeline of events."""
+
+import datetime as dt
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Greatest
+from django.utils.translation import gettext_lazy as _
+
+from conversations.inboxes.models import Inbox
+from crm.contacts.models import ChannelIdentity, Contact
+from crm.foundation import clock
+from crm.foundation.search import fold
+from crm.staff.models import Role, Team, User
+
+CLOSING = dt.timedelta(hours=2)
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    """Conversations by who asks and which queue."""
+
+    def visible_to(self, user: User) -> Self:
+        """Managers and integrators all; agents those of their teams' inboxes; restricted agents their own and their teams'."""
+        if not user.is_active:
+            return self.none()
+        if user.sees_everything:
+            return self
+        if user.role == Role.RESTRICTED:
+            teams = user.memberships.values("team_id")
+            return self.filter(Q(assignee=user) | Q(assignee=None, team__in=teams))
+        return self.filter(inbox__in=Inbox.objects.visible_to(user).values("pk"))
+
+    def mine(self, user: User) -> Self:
+        """Assigned to this user."""
+        return self.filter(assignee=user)
+
+    def unassigned(self) -> Self:
+        """Assigned to nobody."""
+        return self.filter(assignee=None)
+
+    def listed(self) -> Self:
+        """Without those made by a campaign that nobody has answered."""
+        return self.exclude(status=Conversation.Status.DORMANT)
+
+    def search(self, text: str) -> Self:
+        """Whose contact matches every word."""
+        queryset = self
+        for word in fold(text).split()[:6]:
+            digits = word.lstrip("+")
+            queryset = queryset.filter(contact__search_text__contains=digits if digits.isdigit() else word)
+        return queryset
+
+    def with_unread(self, user: User) -> Self:
+        """Annotate `unread`: inbound messages this user has not read."""
+        read = ConversationRead.objects.filter(conversation=OuterRef("pk"), user=user).values("inbound_upto")
+        return self.annotate(unread=Greatest(F("inbound_count") - Coalesce(Subquery(read), 0), 0))
+
+    def for_rows(self, user: User) -> Self:
+        """All that a list row shows, in one query."""
+        return self.with_unread(user).select_related("contact", "inbox", "assignee", "team")
+
+
+class Conversation(models.Model):
+    """Everything said between one number of ours and one account of a person: a river, never closed for good."""
+
+    class Status(models.TextChoices):
+        OPEN = "open", _("Open")
+        PENDING = "pending", _("Pending")
+        SNOOZED = "snoozed", _("Snoozed")
+        RESOLVED = "resolved", _("Resolved")
+        DORMANT = "dormant", _("Dormant")
+
+    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="conversations")
+    identity = models.ForeignKey(ChannelIdentity, on_delete=models.PROTECT, related_name="conversations")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="conversations")
+    status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
+    )
+    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations")
+    # Counts every change of status, assignee or team: a stale form is refused.
+    version = models.PositiveIntegerField(default=1)
+    window_expires_at = models.DateTimeField(null=True, blank=True)
+    # 72 hours after a click on an ad: what it costs, not what is allowed.
+    free_entry_expires_at = models.DateTimeField(null=True, blank=True)
+    inbound_count = models.PositiveIntegerField(default=0)
+    # The team's clock: since when the person waits for an answer.
+    waiting_since = models.DateTimeField(null=True, blank=True)
+    last_activity_at = models.DateTimeField(default=clock.now)
+    # The newest message, for the list.
+    last_message_id = models.BigIntegerField(null=True, blank=True)
+    last_sort_at = models.DateTimeField(null=True, blank=True)
+    last_preview = models.CharField(max_length=200, blank=True)
+    last_kind = models.CharField(max_length=40, blank=True)
+    last_direction = models.CharField(max_length=4, blank=True)
+    last_status = models.CharField(max_length=12, blank=True)
+    last_author_name = models.CharField(max_length=150, blank=True)
+    # A read mark (or typing indicator) to be sent, where the inbox sends them.
+    receipt_external_id = models.CharField(max_length=256, blank=True)
+    receipt_is_typing = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["inbox", "identity"], name="conversation_one_per_person"),
+            models.CheckConstraint(
+                condition=Q(status__in=["open", "pending", "snoozed", "resolved", "dormant"]),
+                name="conversation_status_is_known",
+            ),
+        ]
+        indexes: ClassVar = [
+            # inbox page, views Mine and All
+            models.Index(fields=["assignee", "status", "-last_activity_at", "-id"], name="conversation_mine"),
+            models.Index(fields=["status", "-last_activity_at", "-id"], name="conversation_all"),
+            # view Unassigned
+            models.Index(
+                fields=["-last_activity_at", "-id"],
+                condition=Q(status="open", assignee=None),
+                name="conversation_unassigned",
+            ),
+            # drain of read marks
+            models.Index(fields=["id"], condition=~Q(receipt_external_id=""), name="conversation_receipts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"conversation {self.pk}"
+
+    @property
+    def is_group(self) -> bool:
+        """A WhatsApp group: may be read, not answered."""
+        return self.contact.kind == Contact.Kind.GROUP
+
+    def window_is_open(self, at: dt.datetime) -> bool:
+        """Whether free text may be sent at `at`."""
+        return self.window_expires_at is not None and self.window_expires_at > at
+
+    def window_state(self, at: dt.datetime) -> str:
+        """open · closing (less than 2 h left) · closed · never (the person has not written) · none (groups)."""
+        if self.is_group:
+            return "none"
+        if self.window_expires_at is None:
+            return "never"
+        if self.window_expires_at <= at:
+            return "closed"
+        return "closing" if self.window_expires_at - at < CLOSING else "open"
+
+
+class ConversationRead(models.Model):
+    """Up to which inbound message (by count) a user has read a conversation."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="reads")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    inbound_upto = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "user"], name="conversationread_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} read {self.conversation_id} up to {self.inbound_upto}"
+
+
+class ConversationEvent(models.Model):
+    """A fact in a conversation's permanent timeline: assigned, resolved, number changed …"""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=40)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    data = models.JSONField(default=dict)
+    created_at = models.DateTimeField(default=clock.now)
+    # Makes a fact that comes twice by webhook one fact.
+    external_id = models.CharField(max_length=256, null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["conversation", "external_id"],
+                condition=Q(external_id__isnull=False),
+                name="conversationevent_once",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["conversation", "created_at"], name="conversationevent_thread"),  # thread page
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} in {self.conversation_id}"

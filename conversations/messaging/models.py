@@ -1,0 +1,20 @@
+"""Index of the messaging feature's models."""
+
+from conversations.messaging.attachment_models import Attachment
+from conversations.messaging.conversation_models import (
+    Conversation,
+    ConversationEvent,
+    ConversationRead,
+)
+from conversations.messaging.message_models import Attempt, Message, ParkedUpdate, Reaction
+
+__all__ = [
+    "Attachment",
+    "Attempt",
+    "Conversation",
+    "ConversationEvent",
+    "ConversationRead",
+    "Message",
+    "ParkedUpdate",
+    "Reaction",
+]

@@ -1,0 +1,209 @@
+"""Composing: check (window, limits, rights), then queue; and what an agent may do with a message later."""
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from conversations.channels.base import Contacts, Location, Reaction, ReactionUpdate, Text
+from conversations.channels.base import Person as ChannelPerson
+from conversations.channels.whatsapp import limits
+from conversations.messaging import deliveries, errors, events, previews, threads
+from conversations.messaging.models import Attachment, Conversation, Message
+from crm.foundation import clock, work
+from crm.foundation.retrying import in_transaction
+from crm.foundation.text import clean_text
+from crm.staff.models import User
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file the sender has uploaded, with its caption."""
+
+    attachment: Attachment
+    caption: str = ""
+
+
+Content = Text | Upload | Location | Contacts | Reaction
+
+
+@in_transaction
+def compose(
+    conversation: Conversation,
+    *,
+    by: User | None,
+    content: Content,
+    origin: str,
+    reply_to: Message | None = None,
+    client_id: uuid.UUID | None = None,
+) -> tuple[Message, bool]:
+    """Check and queue a message; (message, True), or (the one with this client_id, False). Raises SendRefused's kinds."""
+    row: Conversation = threads.locked().get(pk=conversation.pk)
+    known = row.messages.filter(client_id=client_id).first() if client_id else None
+    if known is not None:
+        return known, False
+    _check_may_write(row)
+    if reply_to is not None and (reply_to.conversation_id != row.pk or not reply_to.external_id):
+        raise errors.NotQuotable(_("This message cannot be quoted. Send your answer without the quote."))
+    message = Message(
+        conversation=row,
+        inbox=row.inbox,
+        direction=Message.Direction.OUTBOUND,
+        status=Message.Status.QUEUED,
+        author_kind=origin,
+        author=by,
+        reply_to=reply_to,
+        quoted_external_id=reply_to.external_id or "" if reply_to else "",
+        priority=Message.PRIORITIES[origin],
+        **({"client_id": client_id} if client_id else {}),
+        **_columns(content),
+    )
+    message.created_at = message.sort_at = clock.now()
+    message.save()
+    if isinstance(content, Upload):
+        _attach(content.attachment, message)
+    if isinstance(content, Reaction):
+        _show_reaction(row, content)
+    else:
+        _note_sent(row, message)
+    work.ring("outbox")
+    return message, True
+
+
+@in_transaction
+def note(
+    conversation: Conversation, *, by: User, text: str, client_id: uuid.UUID | None = None
+) -> tuple[Message, bool]:
+    """Add a private note; it never leaves the house. Raises EmptyMessage, TextTooLong."""
+    row: Conversation = threads.locked().get(pk=conversation.pk)
+    known = row.messages.filter(client_id=client_id).first() if client_id else None
+    if known is not None:
+        return known, False
+    message = Message(
+        conversation=row,
+        inbox=row.inbox,
+        direction=Message.Direction.NOTE,
+        status=Message.Status.RECEIVED,
+        kind="text",
+        text=_checked_text(text, limits.NOTE_MAX),
+        author_kind=Message.Author.AGENT,
+        author=by,
+        **({"client_id": client_id} if client_id else {}),
+    )
+    message.created_at = message.sort_at = clock.now()
+    message.save()
+    events.announce_message(message)
+    return message, True
+
+
+@in_transaction
+def retry(message: Message, *, by: User) -> Message:
+    """Send a failed (or unconfirmed) message again: a new attempt under the same bubble. Raises NotRetryable, ServiceWindowClosed."""
+    row = Message.objects.select_for_update(of=("self",)).select_related("conversation__inbox").get(pk=message.pk)
+    if row.status not in (Message.Status.FAILED, Message.Status.UNKNOWN) or row.author_kind == Message.Author.PHONE:
+        raise errors.NotRetryable(_("This message is not waiting to be sent again."))
+    _check_may_write(row.conversation)
+    row.status, row.external_id = Message.Status.QUEUED, None
+    row.error_code = row.error_details = ""
+    row.failed_at = row.accepted_at = row.sent_at = row.next_attempt_at = None
+    row.version += 1
+    row.save()
+    previews.refresh(row)
+    events.announce_status(row)
+    work.ring("outbox")
+    return row
+
+
+@in_transaction
+def cancel(message: Message, *, by: User) -> Message:
+    """Take back a message that has not left yet; raises NotRetryable if it has."""
+    row = Message.objects.select_for_update(of=("self",)).select_related("conversation__inbox").get(pk=message.pk)
+    if row.status != Message.Status.QUEUED:
+        raise errors.NotRetryable(_("This message has already been handed to WhatsApp."))
+    row.status, row.cancelled_at = Message.Status.CANCELLED, clock.now()
+    row.version += 1
+    row.save()
+    previews.refresh(row)
+    events.announce_status(row)
+    return row
+
+
+def check_upload(conversation: Conversation, mime_type: str, size: int) -> str:
+    """The kind of message a file can be sent as; raises MediaRefused or MediaTooLarge with the limit in the sentence."""
+    kind = limits.kind_of_mime(mime_type)
+    if kind is None:
+        raise errors.MediaRefused(
+            _("WhatsApp does not accept this type of file. Send a photo (JPEG, PNG), video (MP4), audio or document (PDF, Office).")
+        )
+    largest, _mimes = limits.MEDIA[kind]
+    if size > largest:
+        raise errors.MediaTooLarge(
+            _("This file is too big: WhatsApp takes at most %(limit)s MB of this type. Make it smaller or send a link.")
+            % {"limit": f"{largest / limits.MB:g}"}
+        )
+    if size == 0:
+        raise errors.MediaRefused(_("This file is empty. Choose another one."))
+    return kind
+
+
+def _check_may_write(conversation: Conversation) -> None:
+    if conversation.is_group:
+        raise errors.ReadOnlyConversation(_("WhatsApp groups can be read here but not answered. Write to the person directly."))
+    if not conversation.window_is_open(clock.now()):
+        raise errors.ServiceWindowClosed(
+            _("The 24-hour window is closed: the person must write first, or you send an approved template.")
+        )
+
+
+def _columns(content: Content) -> dict[str, Any]:
+    match content:
+        case Text(body):
+            return {"kind": "text", "text": _checked_text(body, limits.TEXT_MAX)}
+        case Upload(attachment, caption):
+            if len(caption) > limits.CAPTION_MAX:
+                raise errors.TextTooLong(
+                    _("The caption may have at most %(limit)s characters. Shorten it.") % {"limit": limits.CAPTION_MAX}
+                )
+            return {"kind": attachment.kind, "text": clean_text(caption).strip()}
+        case Location(latitude, longitude, name, address):
+            place = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
+            return {"kind": "location", "payload": {key: value for key, value in place.items() if value != ""}}
+        case Contacts(cards):
+            return {"kind": "contacts", "payload": {"contacts": cards}}
+        case Reaction(target_id, emoji):
+            return {"kind": "reaction", "payload": {"message_id": target_id, "emoji": emoji}}
+
+
+def _checked_text(text: str, most: int) -> str:
+    text = clean_text(text).replace("\r\n", "\n").strip()
+    if not text:
+        raise errors.EmptyMessage(_("The message is empty. Write something first."))
+    if len(text) > most:
+        raise errors.TextTooLong(
+            _("The message is too long: %(length)s characters, at most %(limit)s. Shorten it or send it in parts.")
+            % {"length": len(text), "limit": most}
+        )
+    return text
+
+
+def _attach(attachment: Attachment, message: Message) -> None:
+    taken = Attachment.objects.filter(pk=attachment.pk, message=None, conversation=message.conversation_id)
+    if not taken.update(message=message):
+        raise errors.MediaRefused(_("This file was already sent or belongs to another conversation. Attach it again."))
+
+
+def _show_reaction(conversation: Conversation, content: Reaction) -> None:
+    update = ReactionUpdate(
+        external_id="", person=ChannelPerson(), target_id=content.target_id, emoji=content.emoji, at=clock.now()
+    )
+    if deliveries.apply(conversation.inbox, update) is None:
+        raise errors.NotQuotable(_("This message no longer exists."))
+
+
+def _note_sent(conversation: Conversation, message: Message) -> None:
+    previews.show(conversation, message)
+    conversation.last_activity_at = max(conversation.last_activity_at, message.sort_at)
+    conversation.waiting_since = None
+    conversation.save(update_fields=[*previews.FIELDS, "last_activity_at", "waiting_since"])
+    events.announce_message(message)

@@ -1,0 +1,198 @@
+"""Conversations: found or opened, assigned, resolved, reopened, read; joined when two accounts turn out to be one."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, Max
+from django.utils.translation import gettext as _
+
+from conversations.inboxes.models import Inbox
+from conversations.messaging import events, previews
+from conversations.messaging.models import Attachment, Conversation, ConversationRead, Message, Reaction
+from crm.contacts.models import ChannelIdentity
+from crm.foundation import work
+from crm.foundation.errors import Conflict, Refusal
+from crm.foundation.retrying import in_transaction
+from crm.staff.models import Role, Team, User
+
+
+class NotAssignable(Refusal):
+    """The chosen person or team cannot take this conversation."""
+
+    code = "not_assignable"
+    http_status = 400
+
+
+def find_or_open(inbox: Inbox, identity: ChannelIdentity, *, is_dormant: bool = False) -> Conversation:
+    """The conversation of this inbox and account, locked for this transaction; made (dormant: in no queue) if there is none."""
+    found = locked().filter(inbox=inbox, identity=identity).first()
+    if found is not None:
+        return found
+    status = Conversation.Status.DORMANT if is_dormant else Conversation.Status.OPEN
+    try:
+        with transaction.atomic():
+            conversation = Conversation.objects.create(
+                inbox=inbox, identity=identity, contact=identity.contact, status=status
+            )
+        events.announce(conversation, "conversation.created")
+    except IntegrityError:
+        pass
+    return locked().get(inbox=inbox, identity=identity)
+
+
+def locked() -> Any:
+    """Conversations with inbox, contact and identity, rows locked (PostgreSQL)."""
+    return Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "identity")
+
+
+@in_transaction
+def assign(
+    conversation: Conversation, *, by: User, assignee: User | None, team: Team | None, version: int | None = None
+) -> Conversation:
+    """Give the conversation to a person and a team; raises Conflict if `version` is stale, NotAssignable."""
+    row = _current(conversation, version)
+    if assignee is not None and not (assignee.may_use_desk and _may_see(assignee, row)):
+        raise NotAssignable(_("This person cannot see conversations of this number. Choose somebody else."))
+    if (row.assignee, row.team) == (assignee, team):
+        return row
+    left = [f"u.{row.assignee_id}"] * bool(row.assignee_id) + [f"team.{row.team_id}"] * bool(row.team_id)
+    row.assignee, row.team = assignee, team
+    row.version += 1
+    row.save(update_fields=["assignee", "team", "version"])
+    events.record(
+        row,
+        "assigned",
+        by=by,
+        what=["assignee"],
+        also=left,
+        assignee=assignee.name if assignee else "",
+        team=team.name if team else "",
+    )
+    return row
+
+
+@in_transaction
+def set_status(conversation: Conversation, status: str, *, by: User, version: int | None = None) -> Conversation:
+    """Resolve or reopen; the same status again changes nothing. Raises Conflict if `version` is stale."""
+    row = _current(conversation, version)
+    if row.status == status:
+        return row
+    row.status = status
+    row.version += 1
+    fields = ["status", "version"]
+    if status == Conversation.Status.RESOLVED:
+        row.waiting_since = None
+        fields.append("waiting_since")
+    row.save(update_fields=fields)
+    kind = "resolved" if status == Conversation.Status.RESOLVED else "reopened"
+    events.record(row, kind, by=by, what=["status"])
+    return row
+
+
+@in_transaction
+def mark_read(conversation: Conversation, user: User) -> None:
+    """The user has read everything there is; tells their other devices, and WhatsApp where the inbox sends read marks."""
+    upto = conversation.inbound_count
+    read, _made = ConversationRead.objects.get_or_create(conversation=conversation, user=user)
+    if read.inbound_upto >= upto:
+        return
+    ConversationRead.objects.filter(pk=read.pk, inbound_upto__lt=upto).update(inbound_upto=upto)
+    events.announce_read(conversation, user, upto)
+    if conversation.inbox.read_receipts:
+        _ask_for_receipt(conversation, typing=False)
+
+
+def note_typing(conversation: Conversation) -> None:
+    """Somebody types an answer: shown at the customer's for 25 s, only where the inbox sends read marks."""
+    if conversation.inbox.read_receipts and not conversation.is_group:
+        _ask_for_receipt(conversation, typing=True)
+
+
+def _ask_for_receipt(conversation: Conversation, *, typing: bool) -> None:
+    newest = (
+        conversation.messages.filter(direction="in", external_id__isnull=False)
+        .order_by("-sort_at", "-pk")
+        .values_list("external_id", flat=True)
+        .first()
+    )
+    if newest:
+        Conversation.objects.filter(pk=conversation.pk).update(receipt_external_id=newest, receipt_is_typing=typing)
+        work.ring("receipts")
+
+
+def _may_see(user: User, conversation: Conversation) -> bool:
+    if user.sees_everything:
+        return True
+    if user.role == Role.RESTRICTED:
+        return True  # being assigned is what lets them see it
+    return Inbox.objects.visible_to(user).filter(pk=conversation.inbox_id).exists()
+
+
+def _current(conversation: Conversation, version: int | None) -> Conversation:
+    row = locked().select_related("assignee", "team").get(pk=conversation.pk)
+    if version is not None and row.version != version:
+        raise Conflict(
+            _("Somebody else has just changed this conversation. This is how it stands now."), version=row.version
+        )
+    return row
+
+
+def join_conversations(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
+    """Two accounts are one: their conversations of the same inbox become one, the others move over."""
+    targets = {row.inbox_id: row for row in locked().filter(identity=kept).order_by("pk")}
+    for source in locked().filter(identity=dropped).order_by("pk"):
+        target = targets.get(source.inbox_id)
+        if target is None:
+            source.identity, source.contact = kept, kept.contact
+            source.save(update_fields=["identity", "contact"])
+            events.announce(source, "conversation.updated", what=["contact"])
+        else:
+            _pour(source, target)
+    Message.objects.filter(sender=dropped).update(sender=kept)
+    _move_reactions(kept, dropped)
+
+
+def _pour(source: Conversation, target: Conversation) -> None:
+    """Everything of `source` into `target`; `source` is deleted."""
+    source.messages.update(conversation=target)
+    source.events.filter(external_id__in=target.events.exclude(external_id=None).values("external_id")).delete()
+    source.events.update(conversation=target)
+    Attachment.objects.filter(conversation=source).update(conversation=target)
+    for read in source.reads.all():
+        mine, made = ConversationRead.objects.get_or_create(
+            conversation=target, user_id=read.user_id, defaults={"inbound_upto": read.inbound_upto}
+        )
+        if not made:
+            mine.inbound_upto = F("inbound_upto") + read.inbound_upto  # type: ignore[assignment]
+            mine.save(update_fields=["inbound_upto"])
+    target.inbound_count += source.inbound_count
+    for field in ("window_expires_at", "free_entry_expires_at", "last_activity_at"):
+        values = [value for value in (getattr(target, field), getattr(source, field)) if value]
+        setattr(target, field, max(values) if values else None)
+    waiting = [value for value in (target.waiting_since, source.waiting_since) if value]
+    target.waiting_since = min(waiting) if waiting else None
+    if source.status == Conversation.Status.OPEN:
+        target.status = source.status
+    target.assignee = target.assignee or source.assignee
+    target.team = target.team or source.team
+    target.created_at = min(target.created_at, source.created_at)
+    target.version = max(target.version, source.version) + 1
+    gone_groups = events.groups_of(source)
+    events.announce(source, "conversation.removed", into=target.pk)
+    source.delete()
+    newest = target.messages.bubbles().order_by("-sort_at", "-pk").first()
+    if newest is not None:
+        previews.show(target, newest, force=True)
+    target.save()
+    events.announce(target, "conversation.updated", what=["contact"], also=gone_groups)
+
+
+def _move_reactions(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
+    for reaction in Reaction.objects.filter(actor=str(dropped.pk)):
+        newer = Reaction.objects.filter(message=reaction.message_id, actor=str(kept.pk)).aggregate(at=Max("reacted_at"))
+        if newer["at"] is None or newer["at"] < reaction.reacted_at:
+            Reaction.objects.filter(message=reaction.message_id, actor=str(kept.pk)).delete()
+            reaction.actor = str(kept.pk)
+            reaction.save(update_fields=["actor"])
+        else:
+            reaction.delete()

@@ -1,0 +1,1 @@
+"""Who the people are: staff, contacts and their accounts on each channel."""

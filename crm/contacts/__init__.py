@@ -1,0 +1,1 @@
+"""Contacts, their accounts on each channel, and tags."""

@@ -1,0 +1,179 @@
+"""Contacts, their accounts on each channel with former values, and tags."""
+
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from crm.contacts import visibility
+from crm.foundation import clock
+from crm.foundation.search import fold, search_text
+from crm.staff.models import User
+
+
+class ContactQuerySet(models.QuerySet["Contact"]):
+    """Contacts by who asks and what they look for."""
+
+    def visible_to(self, user: User) -> Self:
+        """Managers and integrators see all; agents the people of the conversations they see."""
+        return visibility.narrow(self, user)
+
+    def search(self, text: str) -> Self:
+        """Every word of `text` occurs in name, phone, username or WhatsApp id, accents and case aside."""
+        queryset = self
+        for word in fold(text).split()[:6]:
+            digits = word.lstrip("+")
+            queryset = queryset.filter(search_text__contains=digits if digits.isdigit() else word)
+        return queryset
+
+
+class Contact(models.Model):
+    """A person the business talks with (or a WhatsApp group it can read)."""
+
+    class Kind(models.TextChoices):
+        PERSON = "person", _("Person")
+        EMPLOYEE = "employee", _("Employee")
+        GROUP = "group", _("Group")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.PERSON)
+    name = models.CharField(_("name"), max_length=200, blank=True)
+    # False while the name is only what the person calls themselves on WhatsApp (shown as "~name").
+    is_name_confirmed = models.BooleanField(default=False)
+    phone = models.CharField(_("phone"), max_length=20, null=True, blank=True)
+    last_inbound_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    search_text = models.TextField(blank=True, editable=False)
+    tags: "models.ManyToManyField[Tag, ContactTag]" = models.ManyToManyField(
+        "Tag", through="ContactTag", related_name="contacts", blank=True
+    )
+
+    objects = ContactQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("contact")
+        verbose_name_plural = _("contacts")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(phone__isnull=True) | Q(phone__startswith="+"), name="contact_phone_is_e164"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["phone"], name="contact_phone"),  # API ?phone=, look-up by number
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def title(self) -> str:
+        """What a list shows: the name, "~name" while unconfirmed, else the number, else a plain word."""
+        if self.name:
+            return self.name if self.is_name_confirmed or self.kind == self.Kind.GROUP else f"~{self.name}"
+        return self.phone or str(_("Unknown contact"))
+
+    def refresh_search_text(self, *extra: str | None) -> None:
+        """Rebuild the folded search column from name, phone and the identities' ids; saves nothing."""
+        parts = [self.name, self.phone, *extra]
+        if self.pk:
+            for identity in self.identities.all():
+                parts += [identity.wa_id, identity.username, identity.profile_name, identity.user_id]
+        self.search_text = search_text(*dict.fromkeys(parts))
+
+
+class ChannelIdentity(models.Model):
+    """One account of a contact on a channel: for WhatsApp its number (`wa_id`, as received) and/or its business-scoped user id."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
+    channel = models.CharField(max_length=20)
+    scope = models.CharField(max_length=64)
+    wa_id = models.CharField(max_length=64, null=True, blank=True)
+    # wa_id in the one canonical form of its country (Brazil's ninth digit, Mexico's 1, Argentina's 9).
+    match_key = models.CharField(max_length=64, null=True, blank=True)
+    user_id = models.CharField(max_length=256, null=True, blank=True)
+    username = models.CharField(max_length=100, blank=True)
+    profile_name = models.CharField(max_length=200, blank=True)
+    profile_at = models.DateTimeField(null=True, blank=True)
+    first_seen_at = models.DateTimeField()
+    last_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["channel", "scope", "user_id"],
+                condition=Q(user_id__isnull=False),
+                name="channelidentity_user_id_once",
+            ),
+            models.UniqueConstraint(
+                fields=["channel", "wa_id"], condition=Q(wa_id__isnull=False), name="channelidentity_wa_id_once"
+            ),
+            models.UniqueConstraint(
+                fields=["channel", "match_key"],
+                condition=Q(match_key__isnull=False),
+                name="channelidentity_match_key_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.channel} #{self.pk}"
+
+
+class IdentityValue(models.Model):
+    """A value an account no longer has: until `until` it meant this account, since then perhaps another."""
+
+    class Field(models.TextChoices):
+        WA_ID = "wa_id"
+        USER_ID = "user_id"
+
+    identity = models.ForeignKey(ChannelIdentity, on_delete=models.CASCADE, related_name="former_values")
+    field = models.CharField(max_length=10, choices=Field)
+    value = models.CharField(max_length=256)
+    match_key = models.CharField(max_length=256)
+    until = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["identity", "field", "value", "until"], name="identityvalue_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["field", "match_key", "until"], name="identityvalue_lookup"),  # identities.resolve
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.identity_id} until {self.until:%Y-%m-%d}"
+
+
+class Tag(models.Model):
+    """A label for contacts (and, later, conversations)."""
+
+    name = models.CharField(_("name"), max_length=50)
+    colour = models.PositiveSmallIntegerField(_("colour"), default=0)  # 0–15, a class of the style sheet
+
+    class Meta:
+        verbose_name = _("tag")
+        verbose_name_plural = _("tags")
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("name"), name="tag_name_once"),
+            models.CheckConstraint(condition=Q(colour__lte=15), name="tag_colour_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ContactTag(models.Model):
+    """A tag on a contact: who put it there and when."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="contact_tags")
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="contact_tags")
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    added_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["contact", "tag"], name="contacttag_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tag_id} on {self.contact_id}"

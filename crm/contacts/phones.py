@@ -1,0 +1,43 @@
+"""Phone numbers as WhatsApp writes them, and the one form in which two spellings of the same number meet."""
+
+import re
+
+import phonenumbers
+
+_DIGITS = re.compile(r"[0-9]{5,20}")
+
+
+def digits_of(address: str) -> str:
+    """The bare ASCII digits of a wa_id or phone; "" for anything else."""
+    bare = re.sub(r"[\s+().\-]", "", address)
+    return bare if _DIGITS.fullmatch(bare) else ""
+
+
+def match_key(wa_id: str) -> str:
+    """The canonical form: Brazilian mobiles with their ninth digit, Mexico without the 1, Argentina without the 9.
+
+    Source: the numbering plans (ANATEL 2016; IFT 2019/2020; ENACOM): WhatsApp keeps ids from before those changes.
+    Landlines in Brazil (subscriber number starting 2–5) have no ninth digit and are left alone.
+    """
+    digits = digits_of(wa_id)
+    if not digits:
+        return wa_id
+    if digits.startswith("55") and len(digits) == 12 and digits[4] in "6789":
+        return f"{digits[:4]}9{digits[4:]}"
+    if digits.startswith("521") and len(digits) == 13:
+        return f"52{digits[3:]}"
+    if digits.startswith("549") and len(digits) == 13:
+        return f"54{digits[3:]}"
+    return digits
+
+
+def e164(wa_id: str) -> str | None:
+    """`+` and the digits if that can be a phone number anywhere, else None."""
+    digits = digits_of(wa_id)
+    if not digits:
+        return None
+    try:
+        number = phonenumbers.parse(f"+{digits}")
+    except phonenumbers.NumberParseException:
+        return None
+    return f"+{digits}" if phonenumbers.is_possible_number(number) else None

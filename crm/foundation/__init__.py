@@ -1,0 +1,1 @@
+"""What Django lacks, one module per thing, no models."""

@@ -1,0 +1,59 @@
+"""One event loop thread per process, and the HTTP session that lives on it: how synchronous code speaks to the network."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+import aiohttp
+
+T = TypeVar("T")
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_session: aiohttp.ClientSession | None = None
+
+CONNECTIONS = 50
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    loop.run_forever()
+
+
+def loop() -> asyncio.AbstractEventLoop:
+    """This process's background loop, started at the first use."""
+    global _loop
+    with _lock:
+        if _loop is None or _loop.is_closed():
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_run, args=(_loop,), name="aio", daemon=True).start()
+        return _loop
+
+
+def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+    """Run a coroutine on the background loop and wait for its result; raises what it raises, TimeoutError after `timeout` seconds."""
+    return asyncio.run_coroutine_threadsafe(coroutine, loop()).result(timeout)
+
+
+async def session() -> aiohttp.ClientSession:
+    """The process's HTTP session; call on the background loop only. At most 50 connections, no cookies."""
+    global _session
+    if _session is None or _session.closed:
+        _session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=4),
+             cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+        )
+    return _session
+
+
+def close() -> None:
+    """Close the HTTP session and stop the loop; for an orderly end of the process."""
+    global _loop, _session
+    with _lock:
+        if _loop is None:
+            return
+        if _session is not None:
+            asyncio.run_coroutine_threadsafe(_session.close(), _loop).result(5)
+        _loop.call_soon_threadsafe(_loop.stop)
+        _loop, _session = None, None

@@ -1,0 +1,55 @@
+"""Logging by structlog: one line per event, no message text, no names; phone numbers only by their last three digits."""
+
+import logging.config
+
+import structlog
+
+
+def last_digits(number: str | None) -> str:
+    """A phone number or id fit for a log line: `…678`."""
+    return f"…{number[-3:]}" if number else "-"
+
+
+def configure_logging(*, level: str, as_json: bool) -> None:
+    """Send structlog and the standard library's loggers to stderr, as JSON lines or for people."""
+    shared = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=False)
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "line": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        structlog.processors.format_exc_info,
+                        renderer,
+                    ]
+                    if as_json
+                    else [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "foreign_pre_chain": shared,
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {
+                "uvicorn": {"level": "WARNING"},
+                "uvicorn.access": {"level": "WARNING"},
+                "django.request": {"level": "ERROR"},
+                "django.security.DisallowedHost": {"level": "ERROR"},
+                "PIL": {"level": "INFO"},
+            },
+        }
+    )

@@ -1,0 +1,33 @@
+"""Deadlocks and serialization failures are normal on a busy database: try the transaction again."""
+
+import functools
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.db import OperationalError, transaction
+
+P = ParamSpec("P")
+T = TypeVar("T")
+TRIES = 3
+
+
+def in_transaction(function: Callable[P, T]) -> Callable[P, T]:
+    """Run the function in a transaction, up to three times with jitter when the database asks to retry (not when nested)."""
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
+        if transaction.get_connection().in_atomic_block:
+            return function(*args, **kwargs)
+        for attempt in range(1, TRIES + 1):
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except OperationalError:
+                if attempt == TRIES:
+                    raise
+                time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 (jitter, not a secret)
+        raise AssertionError("unreachable")
+
+    return wrapper

@@ -1,0 +1,149 @@
+"""Users (who sign in by e-mail), their role, teams, and API tokens."""
+
+import zoneinfo
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from crm.foundation import clock
+
+
+class Role(models.TextChoices):
+    """What a user may see and do; `visible_to` on every queryset carries it out."""
+
+    MANAGER = "manager", _("Manager")
+    AGENT = "agent", _("Agent")
+    RESTRICTED = "restricted", _("Restricted agent")
+    INTEGRATOR = "integrator", _("Integrator")
+
+
+def validate_time_zone(name: str) -> None:
+    """Refuse what the tz database does not know."""
+    if name not in zoneinfo.available_timezones():
+        raise ValidationError(_("Unknown time zone. Use a name such as America/Bogota."))
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes users by e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a user; an unusable password if none is given."""
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Create a manager with every permission."""
+        return self.create_user(email, password, **({"role": Role.MANAGER, "is_superuser": True} | fields))
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        """Sign-in does not mind the case of the e-mail address."""
+        return self.get(email=(username or "").lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A member of staff."""
+
+    class Theme(models.TextChoices):
+        SYSTEM = "system", _("Like the system")
+        LIGHT = "light", _("Light")
+        DARK = "dark", _("Dark")
+
+    email = models.EmailField(_("e-mail"), unique=True)
+    name = models.CharField(_("name"), max_length=150)
+    role = models.CharField(_("role"), max_length=20, choices=Role, default=Role.AGENT)
+    language = models.CharField(_("language"), max_length=5, choices=settings.LANGUAGES, default="es")
+    time_zone = models.CharField(
+        _("time zone"), max_length=50, default=settings.TIME_ZONE, validators=[validate_time_zone]
+    )
+    theme = models.CharField(_("theme"), max_length=10, choices=Theme, default=Theme.SYSTEM)
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    teams: "models.ManyToManyField[Team, Membership]" = models.ManyToManyField(
+        "Team", through="Membership", related_name="users"
+    )
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering: ClassVar = ["name", "pk"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lower"),
+            models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    @property
+    def is_manager(self) -> bool:
+        """Managers see everything."""
+        return self.role == Role.MANAGER
+
+    @property
+    def sees_everything(self) -> bool:
+        """Managers, and integrators acting for the whole business."""
+        return self.role in (Role.MANAGER, Role.INTEGRATOR)
+
+    @property
+    def may_use_desk(self) -> bool:
+        """The agents' inbox is for everybody but integrators."""
+        return self.is_active and self.role != Role.INTEGRATOR
+
+
+class Team(models.Model):
+    """A group of agents; inboxes are open to teams."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+
+    class Meta:
+        verbose_name = _("team")
+        verbose_name_plural = _("teams")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A user belongs to a team."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="memberships")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "team"], name="membership_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.team_id}"
+
+
+class ApiToken(models.Model):
+    """A key for the API: only the SHA-256 of its secret is kept; scopes `read` and `write` reach what the user's role may."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
+    name = models.CharField(max_length=80, blank=True)
+    prefix = models.CharField(max_length=12)
+    digest = models.CharField(max_length=64, unique=True)
+    scopes = models.JSONField(default=list)
+    created_at = models.DateTimeField(default=clock.real, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…"

@@ -1,0 +1,41 @@
+"""API tokens: `vt_` + 40 random characters, shown once, kept as SHA-256 (the secret is random, so no salt is needed)."""
+
+import datetime as dt
+import hashlib
+import secrets
+from collections.abc import Iterable
+
+from crm.foundation import clock
+from crm.staff.models import ApiToken, User
+
+PREFIX = "vt_"
+SCOPES = ("read", "write")
+_USE_RESOLUTION = dt.timedelta(minutes=1)
+
+
+def issue(user: User, scopes: Iterable[str], *, name: str = "", expires_at: dt.datetime | None = None) -> str:
+    """Make a token and return its text, the only time it can be read; raises ValueError for an unknown scope."""
+    scopes = sorted(set(scopes))
+    unknown = [scope for scope in scopes if scope not in SCOPES]
+    if unknown or not scopes:
+        raise ValueError(f"Unknown scope {', '.join(unknown)!r}: use {' or '.join(SCOPES)}.")
+    text = PREFIX + secrets.token_urlsafe(30)
+    ApiToken.objects.create(
+        user=user, name=name, prefix=text[:8], digest=_digest(text), scopes=scopes, expires_at=expires_at
+    )
+    return text
+
+
+def find(text: str) -> ApiToken | None:
+    """The live token with this text and an active user, or None; notes its use at most once a minute."""
+    token = ApiToken.objects.select_related("user").filter(digest=_digest(text), revoked_at=None).first()
+    now = clock.real()
+    if token is None or not token.user.is_active or (token.expires_at and token.expires_at <= now):
+        return None
+    if token.last_used_at is None or now - token.last_used_at > _USE_RESOLUTION:
+        ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
+    return token
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
