@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import warnings
 from typing import Any
 
 import structlog
@@ -9,6 +10,8 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_app = get_asgi_application()
+# WhiteNoise hands out static files through synchronous iterators: Django reads them whole, and warns each time.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402 (needs the apps loaded)
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402

@@ -9,7 +9,9 @@ from cryptography.fernet import Fernet
 
 
 def demo_secrets(data_dir: Path) -> dict[str, str]:
-    """Read or make the demo's SECRET_KEY and ENCRYPTION_KEY in `data_dir` (mode 0600); raises OSError without write permission."""
+    """Read or make the demo's SECRET_KEY and ENCRYPTION_KEY in `data_dir` (mode 0600); raises OSError without write
+    permission.
+    """
     path = data_dir / "demo-secrets.json"
     if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,12 @@ from crm.foundation.logs import configure_logging
 
 env = Env()
 
+
+def _words(name: str) -> list[str]:
+    """A comma-separated setting without its empty parts."""
+    return [word.strip() for word in env.str(name, "").split(",") if word.strip()]
+
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.str("DATA_DIR", "var")).absolute()
 DEMO = env.bool("DEMO", False)
@@ -25,8 +31,8 @@ if DEMO:
     ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
 else:
     SECRET_KEY = env.str("SECRET_KEY", "")
-    ENCRYPTION_KEYS = [key for key in env.list("ENCRYPTION_KEYS", []) if key.strip()]
-    ALLOWED_HOSTS = [host for host in env.list("ALLOWED_HOSTS", []) if host.strip()]
+    ENCRYPTION_KEYS = _words("ENCRYPTION_KEYS")
+    ALLOWED_HOSTS = _words("ALLOWED_HOSTS")
     _missing = [name for name in ("SECRET_KEY", "ENCRYPTION_KEYS", "ALLOWED_HOSTS") if not globals()[name]]
     if _missing:
         raise ImproperlyConfigured(
@@ -145,7 +151,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 14 * 24 * 3600
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS = _words("CSRF_TRUSTED_ORIGINS")
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", False)

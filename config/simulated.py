@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db import close_old_connections
 
-from conversations.ingest.receiver import PATH
 from conversations.inboxes.models import Inbox
+from conversations.ingest.receiver import PATH
 from crm.foundation import clock
 from simulator import Number, Simulator
 
@@ -26,7 +26,8 @@ def _numbers() -> Sequence[Number]:
     try:
         inboxes = Inbox.objects.filter(account__graph_base_url="").select_related("account")
         secrets = {
-            inbox.account_id: inbox.account.app_secrets.filter(is_active=True).order_by("-pk").first() for inbox in inboxes
+            inbox.account_id: inbox.account.app_secrets.filter(is_active=True).order_by("-pk").first()
+            for inbox in inboxes
         }
         return [
             Number(

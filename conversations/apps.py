@@ -13,4 +13,3 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the receivers and announce the drains; starts no thread."""
         importlib.import_module("conversations.reactions")
-        importlib.import_module("conversations.drains")

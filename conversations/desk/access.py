@@ -22,7 +22,7 @@ NOBODY = Access(frozenset(), False, "")
 
 
 def access_of(users: Iterable[User]) -> dict[int, Access]:
-    """Access by user id; three queries however many users. Restricted agents hear only of themselves and their teams."""
+    """Access by user id, in three queries. Restricted agents hear only of themselves and their teams."""
     users = list(users)
     teams: dict[int, set[int]] = defaultdict(set)
     for user_id, team_id in Membership.objects.filter(user__in=users).values_list("user_id", "team_id"):

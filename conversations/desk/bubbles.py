@@ -277,4 +277,3 @@ def _text(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return value[:500] if isinstance(value, str) else ""
-

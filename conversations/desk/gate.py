@@ -26,7 +26,9 @@ class DeskRequest(HttpRequest):
 
 
 def desk_view(*methods: str) -> Callable[[View], View]:
-    """Allow these methods to signed-in users of the desk; a refusal becomes 422 (composer) or its own status, with X-Error."""
+    """Allow these methods to signed-in users of the desk; a refusal becomes 422 (composer) or its own status, with
+    X-Error.
+    """
 
     def decorate(view: View) -> View:
         @functools.wraps(view)

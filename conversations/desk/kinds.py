@@ -66,7 +66,7 @@ def _call(payload: dict[str, Any]) -> str:
     events = payload.get("events")
     events = events if isinstance(events, dict) else {}
     names = {str(name).lower() for name in events}
-    end = next((part for name, part in events.items() if str(name).lower() == "terminate"), {})
+    end: Any = next((part for name, part in events.items() if str(name).lower() == "terminate"), {})
     seconds = end.get("duration") if isinstance(end, dict) else None
     if isinstance(seconds, int) and not isinstance(seconds, bool) and 0 < seconds < 10**6:
         return _("Call, %(minutes)d:%(seconds)02d") % {"minutes": seconds // 60, "seconds": seconds % 60}

@@ -14,6 +14,7 @@ def page_labels() -> dict[str, str]:
         "hours_minutes": _("{h} h {m} min"),
         "days": _("{d} d"),
         "waiting": _("Waiting {time}"),
+        "window_open": _("You can reply until {at} ({time} left)"),
         "window_closing": _("The reply window closes in {time}"),
         "window_closed": _("Window closed"),
         "window_never": _("Has not written yet"),

@@ -49,10 +49,10 @@ class ViewQuery:
             rows = rows.mine(user)
         elif self.view == "unassigned":
             rows = rows.unassigned()
-        if self.status == "all":
-            rows = rows if self.search else rows.listed()
-        else:
+        if self.status != "all":
             rows = rows.filter(status=self.status)
+        elif not self.search:
+            rows = rows.listed()
         if self.search:
             rows = rows.search(self.search)
         return rows.for_rows(user).order_by("-last_activity_at", "-pk")

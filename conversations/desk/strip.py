@@ -22,7 +22,9 @@ def composer_of(conversation: Conversation) -> dict[str, Any]:
         text = _("%(name)s hasn't written to you yet. Start with an approved template.") % {"name": name}
         detail = _("Templates are not connected yet.")
     elif state == "closed":
-        text = _("More than 24 h since %(name)s's last message. You can only send an approved template.") % {"name": name}
+        text = _("More than 24 h since %(name)s's last message. You can only send an approved template.") % {
+            "name": name
+        }
         detail = _("Templates are not connected yet.")
     elif inbox.circuit_code and inbox.circuit_until and codes.kind_of_text(inbox.circuit_code) == codes.CIRCUIT:
         state, text = "circuit", codes.sentence(inbox.circuit_code)

@@ -119,8 +119,12 @@ def _with_events(
         events = events.filter(created_at__gte=since)
     if not is_newest:
         events = events.filter(created_at__lte=found[-1].at) if found else events.none()
-    lines = [
-        (event.created_at, 0, {"type": "event", "event": {"id": event.pk, "text": _event_text(event), "at": event.created_at}})
+    lines: list[tuple[dt.datetime, int, dict[str, Any]]] = [
+        (
+            event.created_at,
+            0,
+            {"type": "event", "event": {"id": event.pk, "text": _event_text(event), "at": event.created_at}},
+        )
         for event in events.order_by("-created_at", "-pk")[:EVENTS_MAX]
     ]
     rows = [(bubble.at, bubble.pk, {"type": "message", "message": bubble}) for bubble in found]

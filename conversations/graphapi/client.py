@@ -1,4 +1,6 @@
-"""The Graph API client: one object per account and number on a shared aiohttp session; it reads answers, it never retries."""
+"""The Graph API client: one object per account and number on a shared aiohttp session; it reads answers, it never
+retries.
+"""
 
 from dataclasses import dataclass
 from typing import Any
@@ -36,7 +38,13 @@ class GraphClient:
     """Calls for one number. All coroutines run on the loop that owns `session`."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, *, base_url: str, version: str, auth: tuple[str, str], phone_number_id: str
+        self,
+        session: aiohttp.ClientSession,
+        *,
+        base_url: str,
+        version: str,
+        auth: tuple[str, str],
+        phone_number_id: str,
     ) -> None:
         self.session = session
         self.root = f"{base_url}/{version}" if version else base_url

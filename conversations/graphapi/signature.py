@@ -18,6 +18,4 @@ def matching(header: bytes, body: bytes, secrets: Iterable[str]) -> list[str]:
     """The secrets whose signature the header carries; compares bytes in constant time, [] for any malformed header."""
     if not header.startswith(PREFIX) or len(header) != len(PREFIX) + 64:
         return []
-    return [
-        secret for secret in secrets if secret.strip() and hmac.compare_digest(header, sign(secret, body).encode())
-    ]
+    return [secret for secret in secrets if secret.strip() and hmac.compare_digest(header, sign(secret, body).encode())]

@@ -1,4 +1,6 @@
-"""Group commit: webhooks that arrive while one commit runs are stored together by the next; an answer waits for its commit."""
+"""Group commit: webhooks that arrive while one commit runs are stored together by the next; an answer waits for its
+commit.
+"""
 
 import asyncio
 import threading
@@ -85,7 +87,7 @@ class Batcher:
         try:
             if waiting:
                 self._commit(waiting)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 (whatever it was, the provider gets a 503 and tries again)
             log.warning("webhooks not stored", count=len(waiting), error=type(error).__name__)
             failure = Overloaded("database away")
             close_old_connections()

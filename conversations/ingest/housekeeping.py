@@ -1,4 +1,6 @@
-"""Small regular chores: parked updates whose message came at the same moment, old hints, unsent uploads, old raw events."""
+"""Small regular chores: parked updates whose message came at the same moment, old hints, unsent uploads, old raw
+events.
+"""
 
 import datetime as dt
 import time

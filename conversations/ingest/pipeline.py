@@ -1,6 +1,6 @@
 """The main road, top to bottom: a stored webhook becomes messages, statuses, changes, each item on its own savepoint.
 
-Nothing here is raised at the provider any more: what cannot be understood is quarantined with its bytes and can be replayed.
+What cannot be understood is quarantined with its bytes and can be replayed; nothing is raised at the provider.
 """
 
 import datetime as dt
@@ -121,9 +121,7 @@ def _process(event: WebhookEvent) -> None:
 
 
 @in_transaction
-def _process_chunk(
-    event: WebhookEvent, chunk: Sequence[tuple[int, Update]], inboxes: dict[str, Inbox]
-) -> None:
+def _process_chunk(event: WebhookEvent, chunk: Sequence[tuple[int, Update]], inboxes: dict[str, Inbox]) -> None:
     items = []
     for position, update in chunk:
         item = EventItem(event=event, position=position, kind=_kind(update))
@@ -162,7 +160,9 @@ def _apply(update: Update, inboxes: dict[str, Inbox], signer_ids: list[int]) -> 
                 _join_if_known(inbox, update)
             message = deliveries.apply(inbox, update)
         case ReactionUpdate():
-            message = deliveries.apply(inbox, update, deliveries.US if update.is_echo else str(_sender(inbox, update).pk))
+            message = deliveries.apply(
+                inbox, update, deliveries.US if update.is_echo else str(_sender(inbox, update).pk)
+            )
         case EditUpdate() | RevokeUpdate():
             message = deliveries.apply(inbox, update)
         case _:

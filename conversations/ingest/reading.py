@@ -1,4 +1,6 @@
-"""From bytes to clean JSON: strict parser first, a forgiving one second, so that one bad character costs one character."""
+"""From bytes to clean JSON: strict parser first, a forgiving one second, so that one bad character costs one
+character.
+"""
 
 import json
 from typing import Any

@@ -1,4 +1,6 @@
-"""Hints: written in the transaction of their cause, published after its commit, to this process and, with Redis, to the others."""
+"""Hints: written in the transaction of their cause, published after its commit, to this process and, with Redis, to
+the others.
+"""
 
 import asyncio
 import uuid
@@ -10,6 +12,7 @@ import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import transaction
+from redis.exceptions import RedisError
 
 from conversations.live.models import LiveHint
 from conversations.live.registry import registry
@@ -21,6 +24,7 @@ PROTOCOL = 1
 LAYER_GROUP = "live"
 PROCESS = uuid.uuid4().hex
 MAX_PENDING = 1000
+AWAY = (RedisError, OSError, RuntimeError)
 _pending = 0
 
 
@@ -55,14 +59,16 @@ async def _to_other_processes(groups: list[str], text: str, head: int) -> None:
             await layer.group_send(
                 LAYER_GROUP, {"type": "live.hint", "from": PROCESS, "groups": groups, "frame": text, "head": head}
             )
-    except Exception as error:
+    except AWAY as error:
         log.warning("hint not passed on", error=type(error).__name__)
     finally:
         _pending -= 1
 
 
 async def subscribe() -> None:
-    """Pass hints of other processes to this one's sockets, for ever; reconnects by itself. One subscription per process."""
+    """Pass hints of other processes to this one's sockets, for ever; reconnects by itself. One subscription per
+    process.
+    """
     while True:
         try:
             layer = get_channel_layer()
@@ -76,6 +82,6 @@ async def subscribe() -> None:
                     registry.deliver(message["groups"], message["frame"], message["head"])
         except asyncio.CancelledError:
             raise
-        except Exception as error:
+        except AWAY as error:
             log.warning("live subscription lost", error=type(error).__name__)
             await asyncio.sleep(2)

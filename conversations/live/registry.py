@@ -1,4 +1,4 @@
-"""The sockets of this process and the groups they are in; lives on the server's event loop and does no database work."""
+"""The sockets of this process and their groups; lives on the server's event loop and does no database work."""
 
 import asyncio
 from collections import defaultdict

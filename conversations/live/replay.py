@@ -1,4 +1,4 @@
-"""What a browser missed: the hints above an id, for its groups, in an order in which none can appear behind the head."""
+"""What a browser missed: the hints above an id, for its groups; none can appear later behind the head."""
 
 import datetime as dt
 from typing import Any

@@ -23,7 +23,9 @@ HANDED_OVER_FOR = dt.timedelta(days=29)
 
 
 def outbound(message: Message, channel: Channel) -> OutboundMessage:
-    """What to send for a message of ours, with a fresh reference; raises ChannelError if its file cannot be handed over."""
+    """What to send for a message of ours, with a fresh reference; raises ChannelError if its file cannot be handed
+    over.
+    """
     identity = message.conversation.identity
     return OutboundMessage(
         person=Person(address=identity.wa_id or "", user_id=identity.user_id or ""),

@@ -22,7 +22,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     """Conversations by who asks and which queue."""
 
     def visible_to(self, user: User) -> Self:
-        """Managers and integrators all; agents those of their teams' inboxes; restricted agents their own and their teams'."""
+        """Managers and integrators all; agents those of their teams' inboxes; restricted agents their own and their
+        teams'.
+        """
         if not user.is_active:
             return self.none()
         if user.sees_everything:

@@ -35,24 +35,21 @@ def record(
 
 def announce(conversation: Conversation, kind: str, *, also: Iterable[str] = (), **payload: Any) -> None:
     """Hint that a conversation changed, with what a list needs to know whether it cares."""
-    publish.hint(
-        groups_of(conversation, *also),
-        kind,
-        c=conversation.pk,
-        ver=conversation.version,
-        inbox=conversation.inbox_id,
-        assignee=conversation.assignee_id,
-        team=conversation.team_id,
-        status=conversation.status,
-        **payload,
-    )
+    facts: dict[str, Any] = {
+        "c": conversation.pk,
+        "ver": conversation.version,
+        "inbox": conversation.inbox_id,
+        "assignee": conversation.assignee_id,
+        "team": conversation.team_id,
+        "status": conversation.status,
+    }
+    publish.hint(groups_of(conversation, *also), kind, **(facts | payload))
 
 
 def announce_message(message: Message, kind: str = "message.created", **payload: Any) -> None:
-    """Hint that a message was created or changed."""
-    announce(
-        message.conversation, kind, m=str(message.client_id), dir=message.direction, **({"mv": message.version} | payload)
-    )
+    """Hint that a message was created or changed; `ver` is the message's version."""
+    facts: dict[str, Any] = {"m": str(message.client_id), "dir": message.direction, "ver": message.version}
+    announce(message.conversation, kind, **(facts | payload))
 
 
 def announce_status(message: Message) -> None:

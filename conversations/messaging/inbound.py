@@ -18,9 +18,7 @@ SILENT_KINDS = ("system", "request_welcome")
 PLACEHOLDER = "media_placeholder"
 
 
-def record(
-    conversation: Conversation, update: InboundMessage, sender: ChannelIdentity | None = None
-) -> Message | None:
+def record(conversation: Conversation, update: InboundMessage, sender: ChannelIdentity | None = None) -> Message | None:
     """Store a message in its (locked) conversation; None if it was known. `sender`: who wrote, in a group."""
     known = Message.objects.filter(inbox=conversation.inbox_id, external_id=update.external_id).first()
     if known is not None:
@@ -154,9 +152,7 @@ def _note_history(conversation: Conversation, message: Message) -> None:
     events.announce_message(message)
 
 
-def _note_live(
-    conversation: Conversation, message: Message, update: InboundMessage, received_at: dt.datetime
-) -> None:
+def _note_live(conversation: Conversation, message: Message, update: InboundMessage, received_at: dt.datetime) -> None:
     what: list[str] = []
     is_late = conversation.last_sort_at is not None and message.sort_at < conversation.last_sort_at
     previews.show(conversation, message)

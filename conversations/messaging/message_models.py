@@ -138,9 +138,7 @@ class Message(models.Model):
                 name="message_quote_waits",
             ),
             # outbox.claim
-            models.Index(
-                fields=["priority", "id"], condition=Q(status="queued"), name="message_queue"
-            ),
+            models.Index(fields=["priority", "id"], condition=Q(status="queued"), name="message_queue"),
             # outbox: order within a conversation, and leases that ran out
             models.Index(
                 fields=["conversation", "id"],
@@ -182,7 +180,7 @@ class Attempt(models.Model):
 
 
 class Reaction(models.Model):
-    """The reaction of one side to a message; an empty emoji is a removed one, kept so that an older one stays removed."""
+    """The reaction of one side to a message; an empty emoji is a removed one, kept so that it stays removed."""
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reactions")
     actor = models.CharField(max_length=40)  # "us", or the identity that reacted

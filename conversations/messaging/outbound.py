@@ -38,7 +38,7 @@ def compose(
     reply_to: Message | None = None,
     client_id: uuid.UUID | None = None,
 ) -> tuple[Message, bool]:
-    """Check and queue a message; (message, True), or (the one with this client_id, False). Raises SendRefused's kinds."""
+    """Check and queue: (message, True), or (the one with this client_id, False). Raises kinds of SendRefused."""
     row: Conversation = threads.locked().get(pk=conversation.pk)
     known = row.messages.filter(client_id=client_id).first() if client_id else None
     if known is not None:
@@ -98,8 +98,10 @@ def note(
 
 
 @in_transaction
-def retry(message: Message, *, by: User) -> Message:
-    """Send a failed (or unconfirmed) message again: a new attempt under the same bubble. Raises NotRetryable, ServiceWindowClosed."""
+def retry(message: Message) -> Message:
+    """Send a failed (or unconfirmed) message again: a new attempt under the same bubble. Raises NotRetryable,
+    ServiceWindowClosed.
+    """
     row = Message.objects.select_for_update(of=("self",)).select_related("conversation__inbox").get(pk=message.pk)
     if row.status not in (Message.Status.FAILED, Message.Status.UNKNOWN) or row.author_kind == Message.Author.PHONE:
         raise errors.NotRetryable(_("This message is not waiting to be sent again."))
@@ -116,7 +118,7 @@ def retry(message: Message, *, by: User) -> Message:
 
 
 @in_transaction
-def cancel(message: Message, *, by: User) -> Message:
+def cancel(message: Message) -> Message:
     """Take back a message that has not left yet; raises NotRetryable if it has."""
     row = Message.objects.select_for_update(of=("self",)).select_related("conversation__inbox").get(pk=message.pk)
     if row.status != Message.Status.QUEUED:
@@ -129,12 +131,15 @@ def cancel(message: Message, *, by: User) -> Message:
     return row
 
 
-def check_upload(conversation: Conversation, mime_type: str, size: int) -> str:
-    """The kind of message a file can be sent as; raises MediaRefused or MediaTooLarge with the limit in the sentence."""
+def check_upload(mime_type: str, size: int) -> str:
+    """The kind of message a file can be sent as; raises MediaRefused, or MediaTooLarge with the limit."""
     kind = limits.kind_of_mime(mime_type)
     if kind is None:
         raise errors.MediaRefused(
-            _("WhatsApp does not accept this type of file. Send a photo (JPEG, PNG), video (MP4), audio or document (PDF, Office).")
+            _(
+                "WhatsApp does not accept this type of file. "
+                "Send a photo (JPEG, PNG), video (MP4), audio or document (PDF, Office)."
+            )
         )
     largest, _mimes = limits.MEDIA[kind]
     if size > largest:
@@ -149,7 +154,9 @@ def check_upload(conversation: Conversation, mime_type: str, size: int) -> str:
 
 def _check_may_write(conversation: Conversation) -> None:
     if conversation.is_group:
-        raise errors.ReadOnlyConversation(_("WhatsApp groups can be read here but not answered. Write to the person directly."))
+        raise errors.ReadOnlyConversation(
+            _("WhatsApp groups can be read here but not answered. Write to the person directly.")
+        )
     if not conversation.window_is_open(clock.now()):
         raise errors.ServiceWindowClosed(
             _("The 24-hour window is closed: the person must write first, or you send an approved template.")

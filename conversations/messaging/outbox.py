@@ -1,7 +1,7 @@
 """The way out: claim queued messages, write an attempt, POST, settle. Nothing is ever sent twice by itself.
 
-Two steps: `claimed` has a lease and falls back to `queued`; `sending` is committed just before the POST, and a lease lost
-there becomes `unknown`, which only a status webhook or a person resolves.
+Two steps: `claimed` has a lease and falls back to `queued`; `sending` is committed just before the POST, and a lease
+lost there becomes `unknown`, which only a status webhook or a person resolves.
 """
 
 import asyncio
@@ -72,7 +72,9 @@ def claim(limit: int) -> list[Message]:
         inbox__in=Inbox.objects.sendable().values("pk"),
     )
     chosen = list(
-        ready.select_for_update(of=("self",), skip_locked=True).order_by("priority", "pk").values_list("pk", flat=True)[:limit]
+        ready.select_for_update(of=("self",), skip_locked=True)
+        .order_by("priority", "pk")
+        .values_list("pk", flat=True)[:limit]
     )
     lease = uuid.uuid4()
     Message.objects.filter(pk__in=chosen).update(
@@ -82,7 +84,9 @@ def claim(limit: int) -> list[Message]:
     Message.objects.filter(pk__in=list(with_files.values_list("pk", flat=True))).update(lease_until=now + UPLOAD_LEASE)
     return list(
         Message.objects.filter(pk__in=chosen, lease=lease)
-        .select_related("inbox__account", "conversation__identity", "conversation__contact", "conversation__inbox", "author")
+        .select_related(
+            "inbox__account", "conversation__identity", "conversation__contact", "conversation__inbox", "author"
+        )
         .prefetch_related("attachments")
         .order_by("priority", "pk")
     )
@@ -106,7 +110,9 @@ def recover() -> int:
     Message.objects.filter(status=Message.Status.CLAIMED, lease_until__lt=now).update(
         status=Message.Status.QUEUED, lease=None, lease_until=None
     )
-    lost = list(Message.objects.filter(status=Message.Status.SENDING, lease_until__lt=now).values_list("pk", flat=True)[:BATCH])
+    lost = list(
+        Message.objects.filter(status=Message.Status.SENDING, lease_until__lt=now).values_list("pk", flat=True)[:BATCH]
+    )
     for pk in lost:
         _mark_unknown(pk)
     return len(lost)
@@ -118,7 +124,7 @@ def address_of(inbox: Inbox) -> Address:
 
 
 def _departure(message: Message) -> Departure:
-    assert message.lease is not None  # noqa: S101 (claimed rows have one)
+    assert message.lease is not None
     identity = message.conversation.identity
     return Departure(message, message.lease, channel_for(identity.channel, address_of(message.inbox)))
 
@@ -141,7 +147,7 @@ def _begin(departure: Departure) -> bool:
     mine = Message.objects.filter(pk=departure.message.pk, status=Message.Status.CLAIMED, lease=departure.lease)
     if not mine.update(status=Message.Status.SENDING, lease_until=clock.real() + SEND_LEASE):
         return False
-    assert departure.outbound is not None  # noqa: S101
+    assert departure.outbound is not None
     departure.attempt = Attempt.objects.create(message=departure.message, reference=departure.outbound.reference)
     return True
 
@@ -151,7 +157,7 @@ async def _send_all(departures: Sequence[Departure]) -> None:
 
 
 async def _send(departure: Departure) -> None:
-    assert departure.outbound is not None  # noqa: S101
+    assert departure.outbound is not None
     try:
         departure.external_id = await departure.channel.send(departure.outbound)
     except ChannelError as error:
@@ -175,7 +181,7 @@ def _settle(departure: Departure) -> None:
 
 
 def _accept(message: Message, departure: Departure) -> None:
-    assert departure.attempt is not None  # noqa: S101
+    assert departure.attempt is not None
     try:
         with transaction.atomic():
             deliveries.settle(message, departure.attempt, departure.external_id)
@@ -190,7 +196,7 @@ def _accept(message: Message, departure: Departure) -> None:
 
 def _fail(message: Message, departure: Departure) -> None:
     error = departure.error
-    assert error is not None  # noqa: S101
+    assert error is not None
     outcome = {"unknown": Attempt.Outcome.UNKNOWN, "retry": Attempt.Outcome.RETRY}
     if departure.attempt is not None:
         departure.attempt.outcome = outcome.get(error.kind, Attempt.Outcome.REFUSED)
@@ -217,7 +223,7 @@ def _retry_later(message: Message, error: ChannelError) -> None:
         _change(message, Message.Status.FAILED, "gave_up" if error.code == "not_sent" else error.code, error.details)
         return
     wait = 4.0**tries if error.code == PAIR_LIMIT else 5.0 * 2 ** max(tries - 1, 0)
-    wait = max(min(wait, LONGEST_BACKOFF) * random.uniform(0.8, 1.2), error.retry_after or 0)  # noqa: S311
+    wait = max(min(wait, LONGEST_BACKOFF) * random.uniform(0.8, 1.2), error.retry_after or 0)
     if error.code in NUMBER_LIMIT:
         message.inbox.open_circuit(error.code, seconds=int(error.retry_after or 2))
     message.next_attempt_at = clock.real() + dt.timedelta(seconds=wait)

@@ -9,7 +9,7 @@ from crm.contacts.models import ChannelIdentity
 
 
 def note_change(inbox: Inbox, identity: ChannelIdentity, field: str, *, at: dt.datetime) -> None:
-    """A line in the person's conversation with this inbox, once per change; a conversation made for it is in no queue."""
+    """A line in the person's conversation with this inbox, once per change; one made for it is in no queue."""
     conversation = threads.find_or_open(inbox, identity, is_dormant=True)
     _event, made = ConversationEvent.objects.get_or_create(
         conversation=conversation,

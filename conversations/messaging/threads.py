@@ -24,7 +24,9 @@ class NotAssignable(Refusal):
 
 
 def find_or_open(inbox: Inbox, identity: ChannelIdentity, *, is_dormant: bool = False) -> Conversation:
-    """The conversation of this inbox and account, locked for this transaction; made (dormant: in no queue) if there is none."""
+    """The conversation of this inbox and account, locked for this transaction; made (dormant: in no queue) if there is
+    none.
+    """
     found = locked().filter(inbox=inbox, identity=identity).first()
     if found is not None:
         return found
@@ -91,7 +93,7 @@ def set_status(conversation: Conversation, status: str, *, by: User, version: in
 
 @in_transaction
 def mark_read(conversation: Conversation, user: User) -> None:
-    """The user has read everything there is; tells their other devices, and WhatsApp where the inbox sends read marks."""
+    """The user has read everything; tells their other devices, and WhatsApp where the inbox sends read marks."""
     upto = conversation.inbound_count
     read, _made = ConversationRead.objects.get_or_create(conversation=conversation, user=user)
     if read.inbound_upto >= upto:
@@ -163,7 +165,7 @@ def _pour(source: Conversation, target: Conversation) -> None:
             conversation=target, user_id=read.user_id, defaults={"inbound_upto": read.inbound_upto}
         )
         if not made:
-            mine.inbound_upto = F("inbound_upto") + read.inbound_upto  # type: ignore[assignment]
+            mine.inbound_upto = F("inbound_upto") + read.inbound_upto
             mine.save(update_fields=["inbound_upto"])
     target.inbound_count += source.inbound_count
     for field in ("window_expires_at", "free_entry_expires_at", "last_activity_at"):

@@ -1,6 +1,6 @@
 """The 24-hour customer service window, and the 72 hours after a click on an ad.
 
-Source: Meta, "Customer service windows": opened by what the person does (messages of any kind, calls), 24 hours from then.
+Source: Meta, "Customer service windows": opened by what the person does (messages, calls), 24 hours from then.
 """
 
 import datetime as dt

@@ -1,4 +1,6 @@
-"""Which account, and so which contact, a webhook speaks of; numbers and ids change, and the order of news is not the order of events."""
+"""Which account, and so which contact, a webhook speaks of; numbers and ids change, and the order of news is not the
+order of events.
+"""
 
 import datetime as dt
 
@@ -10,7 +12,9 @@ from crm.contacts import phones
 from crm.contacts.models import ChannelIdentity, Contact, ContactTag, IdentityValue
 
 identities_joined = Signal()
-"""Sent inside the transaction with `kept` and `dropped` before the dropped identity is deleted: re-point what hangs on it."""
+"""Sent inside the transaction with `kept` and `dropped` before the dropped identity is deleted: re-point what hangs on
+it.
+"""
 
 GROUP_SUFFIX = "_group"
 
@@ -42,7 +46,9 @@ def resolve(
 
 
 def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.datetime) -> ChannelIdentity:
-    """WhatsApp announced that `old` became `new` at `at` (`field`: wa_id or user_id). Applying it twice or late changes nothing."""
+    """WhatsApp announced that `old` became `new` at `at` (`field`: wa_id or user_id). Applying it twice or late
+    changes nothing.
+    """
     known = IdentityValue.objects.filter(
         field=field, match_key=_key(field, old), until=at, identity__channel=channel
     ).select_related("identity")
@@ -67,7 +73,9 @@ def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.d
 
 
 def join(first: ChannelIdentity, second: ChannelIdentity) -> ChannelIdentity:
-    """Two rows turn out to be one account: the older row stays, the contact of the other goes if nothing else hangs on it."""
+    """Two rows turn out to be one account: the older row stays, the contact of the other goes if nothing else hangs on
+    it.
+    """
     kept, dropped = sorted((first, second), key=lambda identity: identity.pk)
     identities_joined.send(ChannelIdentity, kept=kept, dropped=dropped)
     dropped.former_values.update(identity=kept)
@@ -161,9 +169,7 @@ def _key(field: str, value: str) -> str:
     return phones.match_key(value) if field == "wa_id" else value
 
 
-def _create(
-    channel: str, scope: str, at: dt.datetime, *, user_id: str = "", address: str = ""
-) -> ChannelIdentity:
+def _create(channel: str, scope: str, at: dt.datetime, *, user_id: str = "", address: str = "") -> ChannelIdentity:
     kind = Contact.Kind.GROUP if channel.endswith(GROUP_SUFFIX) else Contact.Kind.PERSON
     contact = Contact.objects.create(kind=kind, phone=phones.e164(address))
     identity = ChannelIdentity(

@@ -84,7 +84,9 @@ class Contact(models.Model):
 
 
 class ChannelIdentity(models.Model):
-    """One account of a contact on a channel: for WhatsApp its number (`wa_id`, as received) and/or its business-scoped user id."""
+    """One account of a contact on a channel: for WhatsApp its number (`wa_id`, as received) and/or its business-scoped
+    user id.
+    """
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
     channel = models.CharField(max_length=20)

@@ -1,13 +1,12 @@
 """Who may see a contact: a rule that the conversations app, which knows, registers at start."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django.db.models import Q, QuerySet
 
 from crm.staff.models import User
 
-Q_ = TypeVar("Q_", bound=QuerySet[Any])
 Rule = Callable[[User], Q]
 
 _rules: list[Rule] = []
@@ -18,7 +17,7 @@ def register(rule: Rule) -> None:
     _rules.append(rule)
 
 
-def narrow(queryset: Q_, user: User) -> Q_:
+def narrow[Q_: QuerySet[Any]](queryset: Q_, user: User) -> Q_:
     """Everything for managers and integrators; else what any rule allows; nothing without a rule."""
     if not user.is_active:
         return queryset.none()

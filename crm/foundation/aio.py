@@ -1,13 +1,13 @@
-"""One event loop thread per process, and the HTTP session that lives on it: how synchronous code speaks to the network."""
+"""One event loop thread per process, and the HTTP session that lives on it: how synchronous code speaks to the
+network.
+"""
 
 import asyncio
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
-
-T = TypeVar("T")
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -31,8 +31,10 @@ def loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
-def run(coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-    """Run a coroutine on the background loop and wait for its result; raises what it raises, TimeoutError after `timeout` seconds."""
+def run[T](coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+    """Run a coroutine on the background loop and wait for its result; raises what it raises, TimeoutError after
+    `timeout` seconds.
+    """
     return asyncio.run_coroutine_threadsafe(coroutine, loop()).result(timeout)
 
 
@@ -42,7 +44,8 @@ async def session() -> aiohttp.ClientSession:
     if _session is None or _session.closed:
         _session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=CONNECTIONS, keepalive_timeout=4),
-             cookie_jar=aiohttp.DummyCookieJar(), trust_env=False
+            cookie_jar=aiohttp.DummyCookieJar(),
+            trust_env=False,
         )
     return _session
 

@@ -42,7 +42,9 @@ def real() -> dt.datetime:
 
 
 def from_timestamp(seconds: object) -> dt.datetime | None:
-    """A provider's Unix time (seconds or milliseconds, number or ASCII digits) as aware UTC, or None if it makes no sense."""
+    """A provider's Unix time (seconds or milliseconds, number or ASCII digits) as aware UTC, or None if it makes no
+    sense.
+    """
     if isinstance(seconds, bool) or not isinstance(seconds, int | str):
         return None
     if isinstance(seconds, str):

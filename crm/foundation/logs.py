@@ -1,6 +1,7 @@
-"""Logging by structlog: one line per event, no message text, no names; phone numbers only by their last three digits."""
+"""Logging by structlog: one line per event, no message text, no names; of phone numbers only the last digits."""
 
 import logging.config
+from typing import Any
 
 import structlog
 
@@ -12,7 +13,7 @@ def last_digits(number: str | None) -> str:
 
 def configure_logging(*, level: str, as_json: bool) -> None:
     """Send structlog and the standard library's loggers to stderr, as JSON lines or for people."""
-    shared = [
+    shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,

@@ -4,17 +4,16 @@ import functools
 import random
 import time
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
 
 from django.db import OperationalError, transaction
 
-P = ParamSpec("P")
-T = TypeVar("T")
 TRIES = 3
 
 
-def in_transaction(function: Callable[P, T]) -> Callable[P, T]:
-    """Run the function in a transaction, up to three times with jitter when the database asks to retry (not when nested)."""
+def in_transaction[**P, T](function: Callable[P, T]) -> Callable[P, T]:
+    """Run the function in a transaction, up to three times with jitter when the database asks to retry (not when
+    nested).
+    """
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -27,7 +26,7 @@ def in_transaction(function: Callable[P, T]) -> Callable[P, T]:
             except OperationalError:
                 if attempt == TRIES:
                     raise
-                time.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311 (jitter, not a secret)
+                time.sleep(random.uniform(0.01, 0.05) * attempt)
         raise AssertionError("unreachable")
 
     return wrapper

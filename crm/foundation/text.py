@@ -17,7 +17,7 @@ def clean_text(value: object, limit: int | None = None) -> str:
 
 
 def clean_json(value: Any, depth: int = 0) -> Any:
-    """The same structure with clean strings and keys, finite numbers and at most 64 levels (deeper parts become null)."""
+    """The same structure with clean strings and keys, finite numbers, at most 64 levels (deeper ones become null)."""
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, float):

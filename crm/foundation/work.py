@@ -40,7 +40,8 @@ def ring(kind: str) -> None:
 def run_until_idle(*kinds: str, rounds: int = 1000) -> None:
     """Run drains in this thread until none has work left (tests and commands)."""
     for _ in range(rounds):
-        if not any([_drains[kind]() for kind in kinds or tuple(_drains)]):
+        worked = [_drains[kind]() for kind in kinds or tuple(_drains)]
+        if not any(worked):
             return
 
 

@@ -129,7 +129,9 @@ class Membership(models.Model):
 
 
 class ApiToken(models.Model):
-    """A key for the API: only the SHA-256 of its secret is kept; scopes `read` and `write` reach what the user's role may."""
+    """A key for the API: only the SHA-256 of its secret is kept; scopes `read` and `write` reach what the user's role
+    may.
+    """
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80, blank=True)

@@ -1,4 +1,4 @@
-"""API tokens: `vt_` + 40 random characters, shown once, kept as SHA-256 (the secret is random, so no salt is needed)."""
+"""API tokens: `vt_` + 40 random characters, shown once, kept as SHA-256 (random secrets need no salt)."""
 
 import datetime as dt
 import hashlib

@@ -1,6 +1,6 @@
-"""Meta's error codes in one table: what each means for the send (kind) and for the agent (a sentence that says what to do).
+"""Meta's error codes in one table: the kind of failure, and the sentence that tells the agent what to do.
 
-Source: Meta's error-code page (Cloud API, November 2026). Logic hangs on the code, never on titles or HTTP status alone.
+Source: Meta's error-code page (Cloud API, November 2026). Logic hangs on the code, never on titles alone.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -8,13 +8,19 @@ from django.utils.translation import gettext_lazy as _
 PERMANENT, RETRY, CIRCUIT, OPT_OUT = "permanent", "retry", "circuit", "opt_out"
 
 TOKEN = _("The number's access token no longer works. A manager must renew it; waiting messages are then sent.")
-PAYMENT = _("Meta does not accept the account's payment method. A manager must settle it in Meta Business; waiting messages are then sent.")
+PAYMENT = _(
+    "Meta does not accept the account's payment method. "
+    "A manager must settle it in Meta Business; waiting messages are then sent."
+)
 LOCKED = _("Meta has restricted this WhatsApp account. A manager must look into it in Meta Business.")
 BUSY = _("WhatsApp is limiting how fast this number may send. We try again by ourselves.")
 TRY_LATER = _("WhatsApp is having trouble right now. We try again by ourselves.")
 WINDOW = _("More than 24 hours have passed since the customer's last message. Send an approved template instead.")
 BAD_REQUEST = _("WhatsApp did not accept the content of this message. Change it and send it again.")
-UNREACHABLE = _("The message could not be delivered: the number may not be on WhatsApp or has blocked you. Try another way to reach this person.")
+UNREACHABLE = _(
+    "The message could not be delivered: the number may not be on WhatsApp or has blocked you. "
+    "Try another way to reach this person."
+)
 TEMPLATE = _("The template cannot be used right now. A manager should check it in Meta Business.")
 MEDIA = _("WhatsApp could not process the file. Check its type and size and send it again.")
 
@@ -43,11 +49,17 @@ TABLE: dict[int, tuple[str, object]] = {
     131026: (PERMANENT, UNREACHABLE),
     131030: (PERMANENT, _("This number of ours is a test number and may only write to registered recipients.")),
     131031: (CIRCUIT, LOCKED),
-    131037: (PERMANENT, _("The display name of our number is not approved yet. A manager should check it in Meta Business.")),
+    131037: (
+        PERMANENT,
+        _("The display name of our number is not approved yet. A manager should check it in Meta Business."),
+    ),
     131042: (CIRCUIT, PAYMENT),
     131045: (CIRCUIT, _("Our number is not registered with WhatsApp. A manager must register it again.")),
     131047: (PERMANENT, WINDOW),
-    131048: (RETRY, _("Too many recipients reported messages from this number as spam. WhatsApp limits it for a while.")),
+    131048: (
+        RETRY,
+        _("Too many recipients reported messages from this number as spam. WhatsApp limits it for a while."),
+    ),
     131049: (PERMANENT, _("WhatsApp limited marketing messages to this contact. Try later or wait for them to write.")),
     131050: (OPT_OUT, _("This person has stopped marketing messages from you. Do not send them any more.")),
     131051: (PERMANENT, _("WhatsApp does not support this kind of message.")),
@@ -72,14 +84,18 @@ OWN: dict[str, object] = {
     "window_closed": WINDOW,
     "not_sent": _("WhatsApp could not be reached. We try again by ourselves."),
     "gave_up": _("WhatsApp could not be reached for a long time. Try again."),
-    "unanswered": _("We could not confirm the send. Check before trying again so that the person does not get it twice."),
+    "unanswered": _(
+        "We could not confirm the send. Check before trying again so that the person does not get it twice."
+    ),
     "upload_failed": _("The file could not be handed to WhatsApp. We try again by ourselves."),
     "file_missing": _("The file is no longer on the server. Attach it again."),
 }
 
 
 def kind_of(code: int, http_status: int = 400) -> str:
-    """permanent, retry, circuit or opt_out; an unlisted code is retried only if Graph calls it its own fault (5xx, 429)."""
+    """permanent, retry, circuit or opt_out; an unlisted code is retried only if Graph calls it its own fault (5xx,
+    429).
+    """
     if code in TABLE:
         return TABLE[code][0]
     return RETRY if http_status >= 500 or http_status == 429 else PERMANENT
@@ -93,9 +109,9 @@ def sentence(code: str) -> str:
         return str(OWN[code])
     if code.isascii() and code.isdigit() and int(code) in TABLE:
         return str(TABLE[int(code)][1])
-    return str(_("WhatsApp did not deliver the message (error %(code)s). Try again or reach the person another way.")) % {
-        "code": code
-    }
+    return str(
+        _("WhatsApp did not deliver the message (error %(code)s). Try again or reach the person another way.")
+    ) % {"code": code}
 
 
 def kind_of_text(code: str) -> str:

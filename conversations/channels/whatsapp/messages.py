@@ -77,7 +77,7 @@ class MessageParser:
         if kind == "system":
             return self._system(item, external_id, person)
         person = self._known(person)
-        common = {
+        common: dict[str, Any] = {
             "external_id": external_id,
             "person": person,
             "at": clock.from_timestamp(item.get("timestamp")),
@@ -126,7 +126,7 @@ class MessageParser:
         system = as_dict(item.get("system"))
         kind = read_text(system.get("type"), 60)
         text, at = read_text(system.get("body"), 1000), clock.from_timestamp(item.get("timestamp"))
-        change = {"text": text, "at": at, "raw": item, "external_id": external_id, **self.envelope.ids}
+        change: dict[str, Any] = {"text": text, "at": at, "raw": item, "external_id": external_id, **self.envelope.ids}
         old, new = person.address, read_text(system.get("wa_id") or system.get("new_wa_id"), 64)
         if kind in ("user_changed_number", "customer_changed_number") and old and new and old != new:
             return IdentityChange(field="wa_id", old=old, new=new, **change)

@@ -1,4 +1,6 @@
-"""From a webhook's JSON to updates: every entry, change, message and status; pure, tolerant, one bad item never hides its neighbours."""
+"""From a webhook's JSON to updates: every entry, change, message and status; pure, tolerant, one bad item never hides
+its neighbours.
+"""
 
 from collections.abc import Iterator
 from typing import Any

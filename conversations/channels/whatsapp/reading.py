@@ -62,12 +62,12 @@ class Envelope:
         )
 
     @property
-    def ids(self) -> dict[str, str]:
+    def ids(self) -> dict[str, Any]:
         """Keyword arguments of every update."""
         return {"phone_number_id": self.phone_number_id, "waba_id": self.waba_id}
 
     def contact_of(self, address: str, user_id: str) -> Person:
-        """The contact with the same wa_id or user id (never the one at the same position), else just those two values."""
+        """The contact with the same wa_id or user id, never the one at the same position; else just these values."""
         for person in self.people:
             if (user_id and person.user_id == user_id) or (address and person.address == address):
                 return Person(

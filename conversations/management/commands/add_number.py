@@ -17,7 +17,7 @@ from crm.staff.models import Team
 
 
 class Command(BaseCommand):
-    help = "Connect a WhatsApp number: makes (or updates) its account and its inbox. Secrets are asked for, never arguments."
+    help = "Connect a WhatsApp number: makes or updates its account and inbox. Secrets are asked for, never arguments."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Which number, of which account, for which teams."""

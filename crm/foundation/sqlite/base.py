@@ -62,7 +62,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._holds_write_lock = False
 
     def acquire_write_lock(self) -> bool:
-        """Take the file's write lock; True if this call took it. Raises OperationalError after 20 s, as SQLite itself would."""
+        """Take the file's write lock; True if this call took it. Raises OperationalError after 20 s, as SQLite itself
+        would.
+        """
         if self._holds_write_lock:
             return False
         if not lock_of(str(self.settings_dict["NAME"])).acquire(WAIT_SECONDS):
@@ -79,7 +81,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _start_transaction_under_autocommit(self) -> None:
         self.acquire_write_lock()
         try:
-            super()._start_transaction_under_autocommit()
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]
         except BaseException:
             self.release_write_lock()
             raise

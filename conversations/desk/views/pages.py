@@ -167,7 +167,5 @@ def thread_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]
     }
 
 
-def _rows_context(
-    request: DeskRequest, query: ViewQuery, found: list[Conversation], cursor: str
-) -> dict[str, Any]:
+def _rows_context(request: DeskRequest, query: ViewQuery, found: list[Conversation], cursor: str) -> dict[str, Any]:
     return {"rows": rows_of(found, request.user), "next_cursor": cursor, "query": query.encoded}

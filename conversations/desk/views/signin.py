@@ -1,7 +1,5 @@
 """Signing in: Django's own view on the e-mail user, with one sentence for every failure."""
 
-from typing import Any, ClassVar
-
 from django import forms
 from django.contrib.auth.forms import AuthenticationForm
 from django.contrib.auth.views import LoginView
@@ -11,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 class SignInForm(AuthenticationForm):
     """E-mail and password; unknown user and wrong password read the same."""
 
-    error_messages: ClassVar[dict[str, Any]] = {
+    error_messages = {
         "invalid_login": _("Wrong e-mail or password."),
         "inactive": _("Wrong e-mail or password."),
     }

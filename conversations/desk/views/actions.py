@@ -13,7 +13,7 @@ from conversations.desk import thread
 from conversations.desk.bubbles import bubble_of
 from conversations.desk.forms import BadForm, UploadMissing, read_pk, read_uuid, read_version, required_uuid
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
-from conversations.desk.views import header_context
+from conversations.desk.views.pages import header_context
 from conversations.messaging import media, outbound, threads
 from conversations.messaging.errors import SendRefused
 from conversations.messaging.models import Attachment, Conversation, Message
@@ -104,13 +104,13 @@ def react(request: DeskRequest, pk: int) -> HttpResponse:
 @desk_view("POST")
 def retry(request: DeskRequest, client_id: uuid.UUID) -> HttpResponse:
     """Send a failed message again."""
-    return _bubbles(request, [outbound.retry(_own_message(request, client_id), by=request.user)])
+    return _bubbles(request, [outbound.retry(_own_message(request, client_id))])
 
 
 @desk_view("POST")
 def cancel(request: DeskRequest, client_id: uuid.UUID) -> HttpResponse:
     """Take back a message that has not left."""
-    return _bubbles(request, [outbound.cancel(_own_message(request, client_id), by=request.user)])
+    return _bubbles(request, [outbound.cancel(_own_message(request, client_id))])
 
 
 @desk_view("POST")
@@ -125,9 +125,7 @@ def assign(request: DeskRequest, pk: int) -> HttpResponse:
         team = get_object_or_404(Team, pk=wanted) if wanted else None
 
     def change() -> Conversation:
-        return threads.assign(
-            chosen, by=request.user, assignee=assignee, team=team, version=read_version(request.POST)
-        )
+        return threads.assign(chosen, by=request.user, assignee=assignee, team=team, version=read_version(request.POST))
 
     return _changed(request, pk, change)
 

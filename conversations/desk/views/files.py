@@ -17,7 +17,9 @@ _RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})$")
 @desk_view("GET")
 def attachment(request: DeskRequest, pk: uuid.UUID) -> HttpResponse:
     """The file of an attachment one may see; pictures, sound and film inline, everything else as a download."""
-    found = get_object_or_404(Attachment.objects.visible_to(request.user).exclude(message__revoked_at__isnull=False), pk=pk)
+    found = get_object_or_404(
+        Attachment.objects.visible_to(request.user).exclude(message__revoked_at__isnull=False), pk=pk
+    )
     if found.state != Attachment.State.STORED:
         raise Http404
     mime_type = found.mime_type.partition(";")[0].strip().lower()

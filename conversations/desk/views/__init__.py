@@ -1,0 +1,1 @@
+"""The desk's views: pages and fragments, what agents do, files, sign-in."""
