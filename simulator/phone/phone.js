@@ -4,7 +4,7 @@ import { arrange, bubble, language, make, say, summary } from "./bubbles.js";
 
 const at = (id) => document.getElementById(id);
 const thread = at("thread"), lines = at("lines"), field = at("text");
-const state = { numbers: [], customers: [], drawn: new Map(), quoted: null, offset: 0, shownFor: null };
+const state = { numbers: [], customers: [], drawn: new Map(), quoted: null, offset: 0, shownFor: null, stuck: true, top: 0 };
 const wide = matchMedia("(min-width: 861px)");
 
 async function call(path, body, method = body === undefined ? "GET" : "POST") {
@@ -86,7 +86,6 @@ const hands = {
 };
 
 function draw(conversation) {
-  const stuck = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
   const nodes = [], drawn = new Map();
   let day = null, side = null;
   for (const line of arrange(conversation.messages)) {
@@ -107,7 +106,7 @@ function draw(conversation) {
   if (nodes.some((node, index) => lines.children[index] !== node) || nodes.length !== lines.children.length) {
     lines.replaceChildren(...nodes);
     const newest = nodes.at(-1);
-    if (stuck || newest?.classList.contains("mine")) bottom();
+    if (state.stuck || newest?.classList.contains("mine")) bottom();
     else if (fresh) at("to-end").hidden = false;
   }
   state.drawn = drawn;
@@ -127,6 +126,7 @@ function drawWindow(closes) {
 
 function bottom() {
   thread.scrollTop = thread.scrollHeight;
+  state.stuck = true;
   at("to-end").hidden = true;
 }
 
@@ -166,7 +166,7 @@ async function refresh() {
   if (!numbers.length) toast(say("no_number"));
   const who = customer(), to = number();
   const key = who && to ? `${to.phone_number_id} ${who.id}` : null;
-  if (key !== state.shownFor) { state.drawn = new Map(); lines.replaceChildren(); quote(null); }
+  if (key !== state.shownFor) { state.drawn = new Map(); lines.replaceChildren(); state.stuck = true; quote(null); }
   state.shownFor = key;
   if (!key) { draw({ messages: [], typing: false, window_closes: null }); return; }
   const query = new URLSearchParams({ number: to.phone_number_id, contact: who.wa_id ?? who.user_id });
@@ -193,8 +193,15 @@ at("customer").addEventListener("change", again);
 at("cancel-quote").addEventListener("click", () => quote(null));
 at("to-end").addEventListener("click", bottom);
 thread.addEventListener("scroll", () => {
-  if (thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60) at("to-end").hidden = true;
+  const isEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
+  if (isEnd || thread.scrollTop < state.top) state.stuck = isEnd;
+  state.top = thread.scrollTop;
+  if (isEnd) at("to-end").hidden = true;
 });
+// a picture has its height only once it is there: whoever was at the end stays there
+for (const name of ["load", "loadedmetadata"]) {
+  thread.addEventListener(name, () => { if (state.stuck) bottom(); }, true);
+}
 
 at("composer").addEventListener("submit", (event) => {
   event.preventDefault();

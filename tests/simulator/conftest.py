@@ -19,6 +19,9 @@ async def callback(callback_port):
 
 
 @pytest.fixture
-async def client(tmp_path, callback, callback_port):
+async def client(tmp_path, callback, callback_port, monkeypatch):
+    monkeypatch.setattr(
+        "simulator.statuses.USUAL", (("sent", 0.05), ("delivered", 0.1), ("read", 0.15), ("played", 0.2))
+    )
     async with running(tmp_path, callback_port) as client:
         yield client

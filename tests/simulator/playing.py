@@ -103,7 +103,7 @@ async def running(data_dir, callback_port, numbers=(NUMBER, OTHER)):
         load_numbers=lambda: list(numbers),
     )
     await simulator.startup()
-    sock = socket.socket()
+    sock = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio switches Nagle's delay off only where this is named
     sock.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(simulator, log_level="error", lifespan="off"))
     task = asyncio.create_task(server.serve(sockets=[sock]))

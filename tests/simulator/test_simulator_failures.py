@@ -10,12 +10,12 @@ async def failed_code(client, callback):
     return statuses[0]["errors"][0]["code"]
 
 
-@pytest.mark.parametrize(("code", "http_status"), [(190, 401), (130429, 429), (131056, 429), (131000, 500), (10, 403)])
-async def test_a_forced_code_fails_the_next_sends_with_metas_status(client, code, http_status):
-    await client.api("settings", {"fail": {"code": code, "count": 2, "http_status": None}})
-    for _ in range(2):
-        status, body = await client.say()
-        assert (status, body["error"]["code"]) == (http_status, code)
+async def test_a_forced_code_fails_the_next_sends_with_metas_status(client):
+    for code, http_status in ((190, 401), (130429, 429), (131056, 429), (131000, 500), (10, 403)):
+        await client.api("settings", {"fail": {"code": code, "count": 2, "http_status": None}})
+        for _ in range(2):
+            status, body = await client.say()
+            assert (status, body["error"]["code"]) == (http_status, code)
     assert (await client.say())[0] == 200
     assert len((await client.api("sent"))[1]) == 1
 
@@ -40,7 +40,7 @@ async def test_a_closed_window_is_accepted_and_fails_by_status_unless_it_is_a_te
     await client.send(
         {"to": "34600111222", "type": "template", "template": {"name": "hello_world", "language": {"code": "en_US"}}}
     )
-    assert (await callback.wait_for("statuses", 1))[0]["pricing"]["category"] == "utility"
+    assert (await callback.wait_for("statuses", 3))[0]["pricing"]["category"] == "utility"
     await client.api("messages", {"from": "34600111222", "text": "again"})
     callback.posts.clear()
     await client.say()

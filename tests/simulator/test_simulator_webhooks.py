@@ -36,10 +36,11 @@ async def test_another_numbers_webhook_carries_its_own_signature_and_account(cli
     assert json.loads(callback.posts[0][1])["entry"][0]["id"] == "333"
 
 
-async def test_a_send_goes_sent_delivered_read_within_two_seconds(client, callback):
+async def test_a_send_goes_sent_delivered_read_within_two_seconds(tmp_path, callback, callback_port):
     body = {"to": "34600111222", "type": "text", "text": {"body": "x"}, "biz_opaque_callback_data": "attempt 7"}
-    wamid = (await client.send(body))[1]["messages"][0]["id"]
-    statuses = await callback.wait_for("statuses", 3, 2.0)
+    async with running(tmp_path, callback_port) as client:
+        wamid = (await client.send(body))[1]["messages"][0]["id"]
+        statuses = await callback.wait_for("statuses", 3, 2.0)
     assert [status["status"] for status in statuses] == ["sent", "delivered", "read"]
     assert {status["id"] for status in statuses} == {wamid}
     assert {status["biz_opaque_callback_data"] for status in statuses} == {"attempt 7"}
