@@ -27,10 +27,11 @@ async function load(path) {
 }
 
 async function open(link, byPointer) {
-  const path = withQuery(new URL(link.href).pathname);
-  list.mark(Number(link.dataset.open));
-  if (path !== here()) history.pushState(null, "", path);
+  const path = withQuery(new URL(link.href).pathname), id = Number(link.dataset.open);
+  list.mark(id);
   await load(path);
+  if (thread.current() !== id) { list.mark(thread.current()); return; }
+  if (path !== here()) history.pushState(null, "", path);
   if (byPointer || matchMedia("(max-width: 639px)").matches) $("[data-log]", pane)?.focus({ preventScroll: true });
 }
 
@@ -47,9 +48,8 @@ function back() {
 }
 
 async function route() {
-  const query = new URLSearchParams(location.search);
-  const wanted = query.toString();
-  if (wanted && wanted !== data.query) list.show(wanted);
+  const wanted = list.spell(location.search);
+  if (location.search && wanted !== data.query) list.show(wanted);
   const id = Number(location.pathname.match(PATH)?.[1] || 0);
   if (!id) close();
   else if (id !== thread.current()) await load(here());

@@ -1,5 +1,5 @@
 // Writing: reply or note, drafts, counter, quote, the WhatsApp window, and handing messages to the outbox.
-import { $, $$, config, duration, http, isTouch, on, pane, recall, remember, serverNow, t, uuid } from "./ui.js";
+import { $, $$, config, duration, http, isTouch, localTime, on, pane, recall, remember, serverNow, t, uuid } from "./ui.js";
 import * as outbox from "./outbox.js";
 import * as thread from "./thread.js";
 import * as uploads from "./uploads.js";
@@ -128,11 +128,11 @@ function watchWindow() {
     if (Date.now() - askedAt > 5000) { askedAt = Date.now(); thread.refreshState(0); }
     return;
   }
-  if (left < 7200000) {
-    line.dataset.state = "closing";
-    const words = $("[data-strip-text]", line), closing = t("window_closing", { time: duration(left) });
-    if (words.textContent !== closing) words.textContent = closing;
-  }
+  if (line.dataset.state !== "open" && line.dataset.state !== "closing") return;
+  line.dataset.state = left < 7200000 ? "closing" : "open";
+  const at = localTime(line.dataset.expires * 1000).slice(12, 17), words = $("[data-strip-text]", line);
+  const fresh = t(`window_${line.dataset.state}`, { time: duration(left), at });
+  if (words.textContent !== fresh) words.textContent = fresh;
 }
 
 export function start() {

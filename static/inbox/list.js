@@ -169,10 +169,16 @@ async function more() {
   }
 }
 
-/** Loads the list anew for a view query such as "view=mine&status=open". */
+/** A view query in its one spelling: "view=mine&status=open&q=…". */
+export function spell(query) {
+  const given = new URLSearchParams(query), q = given.get("q");
+  return new URLSearchParams({ view: given.get("view") || "mine", status: given.get("status") || "open", ...(q && { q }) }).toString();
+}
+
+/** Loads the list anew for a view query. */
 export async function show(query, quiet = false) {
   const wanted = new URLSearchParams(query);
-  Object.assign(data, { query, view: wanted.get("view") || "mine", status: wanted.get("status") || "open", q: wanted.get("q") || "" });
+  Object.assign(data, { query, view: wanted.get("view"), status: wanted.get("status"), q: wanted.get("q") || "" });
   for (const link of $$("[data-view-key]")) {
     if (link.dataset.viewKey === data.view) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
@@ -200,7 +206,7 @@ export async function show(query, quiet = false) {
   }
 }
 
-const currentQuery = () => new URLSearchParams(new FormData(filters)).toString();
+const currentQuery = () => spell(new FormData(filters));
 
 function choose(query) {
   if (query === data.query) return;
@@ -218,6 +224,7 @@ export function neighbour(step) {
 
 export function start(openId) {
   open = openId;
+  data.query = spell(data.query);
   region.addEventListener("pointerenter", (event) => { pointerInside = event.pointerType === "mouse"; });
   region.addEventListener("pointerleave", () => { pointerInside = false; if (!frozen()) settle(); });
   region.addEventListener("focusout", () => setTimeout(() => { if (!frozen()) settle(); }));

@@ -1,5 +1,5 @@
 // The open conversation: merge by id, status ticks, scroll that never jumps, older pages, read marks, bubble actions.
-import { $, $$, alarm, announce, clone, data, dayLabel, emit, fragment, http, on, pane, Refused, replaceById, learnClock, t, tick, toast } from "./ui.js";
+import { $, $$, alarm, announce, clone, dayLabel, emit, fragment, http, localTime, on, pane, Refused, replaceById, learnClock, t, tick, toast } from "./ui.js";
 import { Pull } from "./bus.js";
 import * as outbox from "./outbox.js";
 
@@ -276,9 +276,6 @@ export function showLocal(entry) {
   if (failed) alarm(entry.reason);
   mutate(() => { if (!known) place(bubble); regroup(); });
 }
-
-/** "2026-11-22, 14:05:00" in the agent's time zone. */
-const localTime = (ms) => new Date(ms).toLocaleString("en-CA", { timeZone: data.timeZone || undefined, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export function stickToBottom() {
   stuck = true;

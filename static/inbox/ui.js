@@ -129,6 +129,9 @@ export function dayLabel(day, long = false) {
   return new Intl.DateTimeFormat(language, { ...style, timeZone: "UTC" }).format(date);
 }
 
+/** "2026-11-22, 14:05:00" in the agent's time zone. */
+export const localTime = (ms) => new Date(ms).toLocaleString("en-CA", { timeZone: data.timeZone || undefined, hourCycle: "h23", year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
 const CLOSING = 2 * 3600 * 1000;
 
 /** Brings every clock text inside `root` up to date: windows, waiting times, days. */
@@ -142,7 +145,7 @@ export function tick(root = document) {
     const word = { closed: full ? "window_closed" : "template_only", never: full ? "window_never" : "template_only" }[chip.dataset.state];
     setText($(".win-text", chip), word ? t(word) : left > 0 ? duration(left, !full) : "");
   }
-  for (const chip of $$("[data-since]", root)) setText(chip, t(chip.dataset.text, { time: duration(now - chip.dataset.since * 1000, true) }));
+  for (const chip of $$("[data-since]", root)) setText(chip, t(chip.dataset.words, { time: duration(now - chip.dataset.since * 1000, true) }));
   for (const time of $$("[data-day-text]", root)) setText(time, dayLabel(time.dataset.dayText));
   for (const chip of $$("[data-day-chip]", root)) setText(chip.firstElementChild, dayLabel(chip.dataset.dayChip, true));
 }
