@@ -87,6 +87,7 @@ class Simulator:
         root = scope.get("root_path", "")
         if not root.endswith(ROOT) and f"{scope['path']}/".startswith(f"{root}{ROOT}/"):
             scope["root_path"] = root = root + ROOT
+        scope["app_root_path"] = root  # what Starlette builds addresses with; a Mount around names its own
         path = scope["path"].removeprefix(root)
         if path == "":
             await RedirectResponse(f"{root}/")(scope, receive, send)

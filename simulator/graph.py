@@ -21,6 +21,7 @@ from simulator.templates import TEMPLATES, list_templates
 Json = dict[str, Any]
 
 VERSION = re.compile(r"v\d{1,3}\.\d{1,2}\Z")
+NEW_PROFILE = '{"about": "", "vertical": "UNDEFINED"}'
 PROFILE_LIMITS = {"about": 139, "address": 256, "description": 512, "email": 128, "vertical": 64}
 APP = {"link": "https://www.facebook.com/games/?app_id=1", "name": "Simulator", "id": "1"}
 
@@ -135,7 +136,7 @@ class Graph:
         return JSONResponse(list_templates(request.query_params, address.rstrip("?")))
 
     async def _get_profile(self, request: Request, number: Number) -> Response:
-        profile: Json = json.loads(await self._store.fact(f"profile {number.phone_number_id}", "{}"))
+        profile: Json = json.loads(await self._store.fact(f"profile {number.phone_number_id}", NEW_PROFILE))
         profile["messaging_product"] = "whatsapp"
         wanted = {name for name in request.query_params.get("fields", "").split(",") if name}
         shown = {name: profile[name] for name in profile if not wanted or name in {*wanted, "messaging_product"}}
@@ -152,7 +153,7 @@ class Graph:
         if not isinstance(sites, list) or len(sites) > 2 or any(len(str(site)) > 256 for site in sites):
             raise bad_parameter("Param websites must be at most 2 addresses of at most 256 characters.")
         key = f"profile {number.phone_number_id}"
-        kept: Json = json.loads(await self._store.fact(key, "{}"))
+        kept: Json = json.loads(await self._store.fact(key, NEW_PROFILE))
         new = {name: body[name] for name in (*PROFILE_LIMITS, "websites") if name in body}
         await self._store.remember(key, json.dumps({**kept, **new}))
         return JSONResponse({"success": True})

@@ -27,7 +27,7 @@ def _template(key: int, name: str, language: str, category: str, body: str, *, s
         "status": "APPROVED",
         "category": category,
         "parameter_format": "POSITIONAL",
-        "quality_score": {"score": "GREEN"},
+        "quality_score": {"score": "GREEN", "date": 1764547200},
         "components": parts,
     }
 

@@ -95,7 +95,7 @@ class Client:
 
 
 @asynccontextmanager
-async def running(data_dir, callback_port, numbers=(NUMBER, OTHER)):
+async def running(data_dir, callback_port, numbers=(NUMBER, OTHER), around=lambda simulator: simulator):
     simulator = Simulator(
         data_dir=data_dir,
         clock_file=data_dir / "clock",
@@ -105,7 +105,7 @@ async def running(data_dir, callback_port, numbers=(NUMBER, OTHER)):
     await simulator.startup()
     sock = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio switches Nagle's delay off only where this is named
     sock.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(simulator, log_level="error", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(around(simulator), log_level="error", lifespan="off"))
     task = asyncio.create_task(server.serve(sockets=[sock]))
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.005)

@@ -1,6 +1,10 @@
 import io
 
 import aiohttp
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from tests.simulator.playing import running
 
 MEDIA = {"messaging_product": "whatsapp", "type": "image/jpeg"}
 
@@ -172,6 +176,20 @@ async def test_a_file_of_a_wrong_type_or_size_is_refused(client):
     for mime_type, size in (("application/zip", 10), ("image/png", 5 * 1024 * 1024 + 1)):
         status, body = await upload(client, b"x" * size, mime_type)
         assert (status, body["error"]["code"]) == (400, 100)
+
+
+async def test_mounted_in_another_app_the_addresses_are_the_same(tmp_path, callback_port):
+    def mounted(simulator):
+        return Starlette(routes=[Mount("/simulator", app=simulator)])
+
+    async with running(tmp_path, callback_port, around=mounted) as client:
+        key = await upload(client, b"\xff\xd8\xff", "image/jpeg")
+        url = (await client.graph("GET", key))[1]["url"]
+        assert url.startswith(f"{client.address}/attachments/?")
+        async with client.session.get(url, headers={"Authorization": "Bearer first token"}) as answer:
+            assert await answer.read() == b"\xff\xd8\xff"
+        async with client.session.get(client.address) as answer:
+            assert (answer.status, str(answer.url)) == (200, f"{client.address}/")
 
 
 async def test_addresses_live_5_minutes_uploads_30_days_inbound_files_7(client, callback):
