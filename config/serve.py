@@ -1,5 +1,6 @@
 """The server: binds its port first, so that a taken one is one clear sentence, then runs uvicorn."""
 
+import contextlib
 import os
 import socket
 import sys
@@ -7,6 +8,7 @@ import sys
 import django
 import uvicorn
 from django.conf import settings
+from django.db import connections
 
 SHUTDOWN_SECONDS = 3
 
@@ -33,13 +35,18 @@ def main() -> int:
         ws_max_size=4096,
         proxy_headers=False,
     )
-    uvicorn.Server(config).run(sockets=[listener])
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly end
+        uvicorn.Server(config).run(sockets=[listener])
+    for connection in connections.all():
+        connection.close()
+        if connection.vendor == "postgresql":
+            connection.close_pool()
     return 0
 
 
 def bind(host: str, port: int) -> socket.socket:
     """A listening socket; raises OSError if the port is taken or forbidden."""
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
     listener.listen(2048)

@@ -13,5 +13,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="desk:inbox")),
     path("healthz/", healthz),
+    path("api/v1/", include("config.api_urls")),
     path("", include("conversations.urls")),
 ]
