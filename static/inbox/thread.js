@@ -17,8 +17,6 @@ export const current = () => (root ? Number(root.dataset.c) : 0);
 export const article = (id) => document.getElementById(`m-${id}`);
 const bubbles = () => $$(".msg", items);
 
-// --- scroll -------------------------------------------------------------------------------------
-
 const distance = () => log.scrollHeight - log.scrollTop - log.clientHeight;
 function toBottom() {
   log.scrollTop = log.scrollHeight;
@@ -51,8 +49,6 @@ function onScroll() {
   showBottom();
   if (log.scrollTop < 400) loadOlder();
 }
-
-// --- order --------------------------------------------------------------------------------------
 
 const key = (element) => element.dataset.sort.split(".").map(Number);
 function isAfter(one, other) {
@@ -105,8 +101,6 @@ function regroup() {
     }
   }
 }
-
-// --- merge --------------------------------------------------------------------------------------
 
 /** Upserts the messages and system lines of a server fragment; returns the articles that are new. */
 export function merge(html) {
@@ -179,6 +173,16 @@ function say() {
   announce(list.length === 1 ? t("says", { name, text }) : t("new_from", { name: root.dataset.name, n: list.length }));
 }
 
+/** Pulls what stands after the last message: system lines have no hint of their own. */
+async function fetchLines() {
+  const here = root, last = bubbles().filter((element) => !element.dataset.local).at(-1);
+  if (!last || document.hidden) return;
+  try {
+    const html = await (await http(`${here.dataset.urlMessages}?after=${encodeURIComponent(last.dataset.sort)}`)).text();
+    if (root === here) arrived(merge(html));
+  } catch { /* shown at the next opening */ }
+}
+
 async function loadOlder() {
   const cursor = log?.dataset.before;
   if (!cursor || older) return;
@@ -215,8 +219,6 @@ async function resync() {
   refreshState();
 }
 
-// --- header, window, read ------------------------------------------------------------------------
-
 export function refreshState(wait = 100) {
   stateTimer ||= setTimeout(async () => {
     stateTimer = 0;
@@ -243,8 +245,6 @@ function markRead() {
     if (root === here && !document.hidden) http(here.dataset.urlRead, { form: {} }).then(() => emit("row", current())).catch(() => {});
   }, 300);
 }
-
-// --- local bubbles -------------------------------------------------------------------------------
 
 /** Shows an outbox entry as a bubble at the end of the log. */
 export function showLocal(entry) {
@@ -281,8 +281,6 @@ export function stickToBottom() {
   stuck = true;
   if (log) toBottom();
 }
-
-// --- actions -------------------------------------------------------------------------------------
 
 async function post(url, form) {
   try {
@@ -332,8 +330,6 @@ function act(button, event) {
   }
 }
 
-// --- life ----------------------------------------------------------------------------------------
-
 /** Takes over the thread that now stands in the pane, or none. */
 export function mount() {
   pull.clear();
@@ -371,7 +367,11 @@ function hinted(hint) {
 
 export function start() {
   for (const type of ["message.created", "message.updated", "message.status"]) on(type, hinted);
-  on("conversation.updated", (hint) => { if (hint.c === current()) refreshState(); });
+  on("conversation.updated", (hint) => {
+    if (hint.c !== current()) return;
+    refreshState();
+    if (hint.what?.some((part) => part !== "window")) fetchLines();
+  });
   on("resync", () => { if (!document.hidden) resync(); });
   on("outbox-sent", ({ entry, html }) => {
     if (entry.c !== current()) return;
