@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from django.views.generic import RedirectView
+from django.views.i18n import set_language
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -13,6 +14,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="desk:inbox")),
     path("healthz/", healthz),
+    path("i18n/setlang/", set_language, name="set_language"),
     path("api/v1/", include("config.api_urls")),
     path("", include("conversations.urls")),
 ]
