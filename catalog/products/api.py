@@ -1,0 +1,33 @@
+"""Products in the API."""
+
+from django.core.validators import RegexValidator
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers, viewsets
+
+from catalog.products.models import Product
+from crm.foundation.parsing import JSONBody
+from crm.staff.api import HasScope, ManagersWrite
+
+
+class ProductSerializer(serializers.ModelSerializer[Product]):
+    """One thing for sale; `retailer_id` is its id in Meta's catalogue."""
+
+    currency = serializers.CharField(
+        validators=[RegexValidator(r"\A[A-Z]{3}\Z", _("Write the currency as three capital letters, such as EUR."))]
+    )
+
+    class Meta:
+        model = Product
+        fields = ("id", "retailer_id", "name", "price", "currency", "created_at")
+        read_only_fields = ("created_at",)
+
+
+class ProductViewSet(viewsets.ModelViewSet[Product]):
+    """What the business sells, as carts and product questions refer to it."""
+
+    queryset = Product.objects.all()
+    serializer_class = ProductSerializer
+    permission_classes = (HasScope, ManagersWrite)
+    parser_classes = (JSONBody,)
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    lookup_value_regex = "[0-9]{1,18}"

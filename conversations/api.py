@@ -1,0 +1,20 @@
+"""Index of the app's API routes: (prefix, viewset, basename), and the addresses that are no resources."""
+
+from django.urls import path
+
+from conversations.inboxes.api import InboxViewSet
+from conversations.messaging.api import (
+    ID_PATTERN,
+    AttachmentView,
+    ConversationViewSet,
+    MessagesOfConversation,
+    MessageViewSet,
+)
+
+routes = [
+    ("inboxes", InboxViewSet, "inbox"),
+    ("conversations", ConversationViewSet, "conversation"),
+    (rf"conversations/(?P<conversation>{ID_PATTERN})/messages", MessagesOfConversation, "conversation-message"),
+    ("messages", MessageViewSet, "message"),
+]
+addresses = [path("attachments/<uuid:pk>/", AttachmentView.as_view(), name="attachment")]
