@@ -12,6 +12,7 @@ from crm.staff.api import HasScope, ManagersWrite
 class ProductSerializer(serializers.ModelSerializer[Product]):
     """One thing for sale; `retailer_id` is its id in Meta's catalogue."""
 
+    price = serializers.DecimalField(max_digits=12, decimal_places=3, min_value=0)
     currency = serializers.CharField(
         validators=[RegexValidator(r"\A[A-Z]{3}\Z", _("Write the currency as three capital letters, such as EUR."))]
     )

@@ -24,7 +24,7 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response | N
         body = {"code": "unavailable", "detail": _("The service is busy. Try again in a moment.")}
         return Response(body, status=503, headers={"Retry-After": "5"})
     if isinstance(error, IntegrityError):  # the checks passed, and a moment later somebody else was first
-        log.warning("lost a race", error=type(error).__name__)
+        log.warning("lost a race", exc_info=error)
         error = Conflict(_("Somebody else has just changed this. Read it again and repeat your change."))
     if isinstance(error, Refusal):
         return Response({"code": error.code, "detail": str(error)} | error.extra, status=error.http_status)
