@@ -157,6 +157,8 @@ def _event_text(event: ConversationEvent) -> str:
     who = event.user.name if event.user else ""
     data = {"who": who, "assignee": event.data.get("assignee", ""), "team": event.data.get("team", "")}
     match event.kind:
+        case "assigned" if who and who == data["assignee"]:
+            return _("%(who)s took the conversation") % data
         case "assigned" if data["assignee"] and data["team"]:
             return _("%(who)s assigned this to %(assignee)s (%(team)s)") % data
         case "assigned" if data["assignee"]:

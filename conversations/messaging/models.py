@@ -6,7 +6,7 @@ from conversations.messaging.conversation_models import (
     ConversationEvent,
     ConversationRead,
 )
-from conversations.messaging.message_models import Attempt, Message, ParkedUpdate, Reaction
+from conversations.messaging.message_models import Attempt, Message, MessageQuerySet, ParkedUpdate, Reaction
 
 __all__ = [
     "Attachment",
@@ -15,6 +15,7 @@ __all__ = [
     "ConversationEvent",
     "ConversationRead",
     "Message",
+    "MessageQuerySet",
     "ParkedUpdate",
     "Reaction",
 ]
