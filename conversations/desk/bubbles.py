@@ -142,7 +142,7 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
 def _error_text(message: Message) -> str:
     if not message.error_code or message.status not in ("failed", "unknown", "queued"):
         return ""
-    return codes.sentence(message.error_code)
+    return codes.sentence(message.error_code, is_final=message.status == "failed")
 
 
 def _quote(message: Message | None) -> Quote | None:

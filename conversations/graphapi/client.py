@@ -14,6 +14,13 @@ ANSWER_LIMIT = 1024 * 1024
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=5)
 MEDIA_TIMEOUT = aiohttp.ClientTimeout(total=300, connect=5, sock_read=30)
 CHUNK = 256 * 1024
+NEVER_LEFT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+WAMID_MAX = 256
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,7 @@ class GraphClient:
         messages = answer.get("messages")
         if isinstance(messages, list) and messages and isinstance(messages[0], dict):
             wamid = messages[0].get("id")
-            if isinstance(wamid, str) and wamid:
+            if isinstance(wamid, str) and 0 < len(wamid) <= WAMID_MAX and wamid.isprintable():
                 return wamid
         raise Unanswered("an answer without a message id")
 
@@ -128,7 +135,7 @@ class GraphClient:
             ) as response:
                 content = await _body(response, ANSWER_LIMIT)
                 return _read(response.status, content, response.headers.get("Retry-After"))
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        except NEVER_LEFT as error:
             raise NotSent(type(error).__name__) from error
         except TooLarge as error:
             raise Unanswered("an endless answer") from error

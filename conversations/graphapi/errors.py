@@ -2,6 +2,8 @@
 
 from typing import Any
 
+MOST_CODE = 10**9
+
 
 class GraphError(Exception):
     """Base of everything the client raises."""
@@ -20,7 +22,7 @@ class Refused(GraphError):
 
     def __init__(self, http_status: int, error: dict[str, Any], retry_after: float | None = None) -> None:
         code = error.get("code")
-        self.code: int = code if isinstance(code, int) else -1
+        self.code: int = code if type(code) is int and 0 <= code < MOST_CODE else -1
         subcode = error.get("error_subcode")
         self.subcode: int | None = subcode if isinstance(subcode, int) else None
         data = error.get("error_data")

@@ -1,5 +1,6 @@
 """Files: inbound media fetched after (never instead of) its message; uploads of agents checked and stored."""
 
+import base64
 import datetime as dt
 import hashlib
 import io
@@ -40,7 +41,11 @@ def drain() -> bool:
     """Fetch some pending media; True if there may be more."""
     batch = _claim()
     for attachment in batch:
-        _fetch(attachment)
+        try:
+            _fetch(attachment)
+        except Exception:  # a file never holds its neighbours
+            log.exception("file not stored", attachment=str(attachment.pk))
+            _try_later(attachment, gone=False)
     return bool(batch)
 
 
@@ -131,9 +136,20 @@ def _fetch(attachment: Attachment) -> None:
     except GraphError as error:
         _try_later(attachment, gone=isinstance(error, Gone))
         return
-    attachment.mime_type = attachment.mime_type or info.mime_type[:100]
+    if not _matches(data, info.sha256):
+        _try_later(attachment, gone=True)
+        return
+    attachment.mime_type = attachment.mime_type or clean_text(info.mime_type, 100)
     _keep(attachment, data)
     _finish(attachment, Attachment.State.STORED)
+
+
+def _matches(data: bytes, told: str) -> bool:
+    """Whether the bytes are what the provider's checksum says: hexadecimal or base64; anything else tells nothing."""
+    digest = hashlib.sha256(data)
+    if len(told) == 64:
+        return told.lower() == digest.hexdigest()
+    return len(told) != 44 or told == base64.b64encode(digest.digest()).decode()
 
 
 def _keep(attachment: Attachment, data: bytes) -> None:

@@ -13,7 +13,7 @@ from conversations.messaging import deliveries, errors, events, previews, thread
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
-from crm.foundation.text import clean_text
+from crm.foundation.text import clean_json, clean_text
 from crm.staff.models import User
 
 
@@ -133,6 +133,8 @@ def cancel(message: Message) -> Message:
 
 def check_upload(mime_type: str, size: int) -> str:
     """The kind of message a file can be sent as; raises MediaRefused, or MediaTooLarge with the limit."""
+    if size == 0:
+        raise errors.MediaRefused(_("This file is empty. Choose another one."))
     kind = limits.kind_of_mime(mime_type)
     if kind is None:
         raise errors.MediaRefused(
@@ -147,8 +149,6 @@ def check_upload(mime_type: str, size: int) -> str:
             _("This file is too big: WhatsApp takes at most %(limit)s MB of this type. Make it smaller or send a link.")
             % {"limit": f"{largest / limits.MB:g}"}
         )
-    if size == 0:
-        raise errors.MediaRefused(_("This file is empty. Choose another one."))
     return kind
 
 
@@ -175,11 +175,12 @@ def _columns(content: Content) -> dict[str, Any]:
             return {"kind": attachment.kind, "text": clean_text(caption).strip()}
         case Location(latitude, longitude, name, address):
             place = {"latitude": latitude, "longitude": longitude, "name": name, "address": address}
-            return {"kind": "location", "payload": {key: value for key, value in place.items() if value != ""}}
+            payload = {key: clean_json(value) for key, value in place.items() if value != ""}
+            return {"kind": "location", "payload": payload}
         case Contacts(cards):
-            return {"kind": "contacts", "payload": {"contacts": cards}}
+            return {"kind": "contacts", "payload": {"contacts": clean_json(cards)}}
         case Reaction(target_id, emoji):
-            return {"kind": "reaction", "payload": {"message_id": target_id, "emoji": emoji}}
+            return {"kind": "reaction", "payload": {"message_id": target_id, "emoji": clean_text(emoji)}}
 
 
 def _checked_text(text: str, most: int) -> str:
@@ -202,7 +203,11 @@ def _attach(attachment: Attachment, message: Message) -> None:
 
 def _show_reaction(conversation: Conversation, content: Reaction) -> None:
     update = ReactionUpdate(
-        external_id="", person=ChannelPerson(), target_id=content.target_id, emoji=content.emoji, at=clock.now()
+        external_id="",
+        person=ChannelPerson(),
+        target_id=content.target_id,
+        emoji=clean_text(content.emoji),
+        at=clock.now(),
     )
     if deliveries.apply(conversation.inbox, update) is None:
         raise errors.NotQuotable(_("This message no longer exists."))

@@ -31,6 +31,7 @@ UPLOAD_LEASE = dt.timedelta(minutes=6)
 SEND_LEASE = dt.timedelta(seconds=90)
 MOST_RETRIES = 8
 LONGEST_BACKOFF = 600
+LONGEST_RETRY_AFTER = 3600
 IN_FLIGHT = ("queued", "claimed", "sending")
 PAIR_LIMIT = "131056"
 NUMBER_LIMIT = ("130429", "80007", "4")
@@ -100,8 +101,12 @@ def deliver(messages: Sequence[Message]) -> None:
     leaving = [departure for departure in departures if departure.error is None and _begin(departure)]
     aio.run(_send_all(leaving))
     for departure in departures:
-        if departure.error is not None or departure.external_id:
+        if departure.error is None and not departure.external_id:
+            continue  # another worker has it
+        try:
             _settle(departure)
+        except Exception:  # its neighbours' outcomes must be kept; its own lease will run out
+            log.exception("outcome not stored", message=departure.message.pk)
 
 
 def recover() -> int:
@@ -139,6 +144,9 @@ def _prepare(departure: Departure) -> None:
         departure.outbound = content.outbound(message, departure.channel)
     except ChannelError as error:
         departure.error = error
+    except Exception as error:  # one message that cannot be put together must not hold the others
+        log.exception("message cannot be put together", message=message.pk)
+        departure.error = ChannelError("permanent", "bad_content", type(error).__name__)
 
 
 @in_transaction
@@ -198,6 +206,8 @@ def _fail(message: Message, departure: Departure) -> None:
     error = departure.error
     assert error is not None
     outcome = {"unknown": Attempt.Outcome.UNKNOWN, "retry": Attempt.Outcome.RETRY}
+    if departure.attempt is None and error.kind == "retry":  # the file could not be handed over
+        departure.attempt = Attempt(message=message)
     if departure.attempt is not None:
         departure.attempt.outcome = outcome.get(error.kind, Attempt.Outcome.REFUSED)
         departure.attempt.error_code, departure.attempt.error_details = error.code, error.details
@@ -217,15 +227,18 @@ def _fail(message: Message, departure: Departure) -> None:
 
 def _retry_later(message: Message, error: ChannelError) -> None:
     """Back off: 4^n seconds for the pair limit (Meta's advice), else 5·2^n, at most ten minutes, with jitter."""
-    tries = message.attempts.filter(outcome=Attempt.Outcome.RETRY).count() if error.code != "upload_failed" else 3
+    tried = message.attempts.filter(outcome=Attempt.Outcome.RETRY)
+    tries = tried.count()
     if tries > MOST_RETRIES:
+        tried.update(outcome=Attempt.Outcome.REFUSED)  # an agent's retry starts to count anew
         message.failed_at = clock.now()
         _change(message, Message.Status.FAILED, "gave_up" if error.code == "not_sent" else error.code, error.details)
         return
     wait = 4.0**tries if error.code == PAIR_LIMIT else 5.0 * 2 ** max(tries - 1, 0)
-    wait = max(min(wait, LONGEST_BACKOFF) * random.uniform(0.8, 1.2), error.retry_after or 0)
+    asked = min(error.retry_after or 0, LONGEST_RETRY_AFTER)
+    wait = max(min(wait, LONGEST_BACKOFF) * random.uniform(0.8, 1.2), asked)
     if error.code in NUMBER_LIMIT:
-        message.inbox.open_circuit(error.code, seconds=int(error.retry_after or 2))
+        message.inbox.open_circuit(error.code, seconds=int(asked or 2))
     message.next_attempt_at = clock.real() + dt.timedelta(seconds=wait)
     _change(message, Message.Status.QUEUED, error.code)
 

@@ -12,22 +12,28 @@ import aiohttp
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _session: aiohttp.ClientSession | None = None
+_thread: threading.Thread | None = None
 
 CONNECTIONS = 50
+STOP_SECONDS = 2
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
-    loop.run_forever()
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 def loop() -> asyncio.AbstractEventLoop:
     """This process's background loop, started at the first use."""
-    global _loop
+    global _loop, _thread
     with _lock:
         if _loop is None or _loop.is_closed():
             _loop = asyncio.new_event_loop()
-            threading.Thread(target=_run, args=(_loop,), name="aio", daemon=True).start()
+            _thread = threading.Thread(target=_run, args=(_loop,), name="aio", daemon=True)
+            _thread.start()
         return _loop
 
 
@@ -52,11 +58,12 @@ async def session() -> aiohttp.ClientSession:
 
 def close() -> None:
     """Close the HTTP session and stop the loop; for an orderly end of the process."""
-    global _loop, _session
+    global _loop, _session, _thread
     with _lock:
-        if _loop is None:
+        if _loop is None or _thread is None:
             return
         if _session is not None:
             asyncio.run_coroutine_threadsafe(_session.close(), _loop).result(5)
         _loop.call_soon_threadsafe(_loop.stop)
-        _loop, _session = None, None
+        _thread.join(STOP_SECONDS)
+        _loop, _session, _thread = None, None, None

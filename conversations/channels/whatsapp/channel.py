@@ -21,6 +21,7 @@ from conversations.channels.whatsapp import codes
 from conversations.graphapi.client import GraphClient, MediaInfo
 from conversations.graphapi.errors import NotSent, Refused, Unanswered
 from crm.foundation import aio
+from crm.foundation.text import clean_text
 
 
 class WhatsAppChannel:
@@ -76,7 +77,8 @@ class WhatsAppChannel:
 
 
 def _refusal(error: Refused) -> ChannelError:
-    return ChannelError(codes.kind_of(error.code, error.http_status), str(error.code), error.details, error.retry_after)
+    kind, details = codes.kind_of(error.code, error.http_status), clean_text(error.details)
+    return ChannelError(kind, str(error.code), details, error.retry_after)
 
 
 def body_of(message: OutboundMessage) -> dict[str, Any]:

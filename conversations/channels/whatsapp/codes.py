@@ -24,6 +24,8 @@ UNREACHABLE = _(
 TEMPLATE = _("The template cannot be used right now. A manager should check it in Meta Business.")
 MEDIA = _("WhatsApp could not process the file. Check its type and size and send it again.")
 
+NOT_TAKEN = _("WhatsApp had trouble and did not deliver this message. Try again.")
+
 TABLE: dict[int, tuple[str, object]] = {
     0: (CIRCUIT, TOKEN),
     1: (RETRY, TRY_LATER),
@@ -88,6 +90,7 @@ OWN: dict[str, object] = {
         "We could not confirm the send. Check before trying again so that the person does not get it twice."
     ),
     "upload_failed": _("The file could not be handed to WhatsApp. We try again by ourselves."),
+    "bad_content": BAD_REQUEST,
     "file_missing": _("The file is no longer on the server. Attach it again."),
 }
 
@@ -101,10 +104,15 @@ def kind_of(code: int, http_status: int = 400) -> str:
     return RETRY if http_status >= 500 or http_status == 429 else PERMANENT
 
 
-def sentence(code: str) -> str:
-    """What to tell the agent about an error code, Meta's or our own, in the active language; "" for no code."""
+def sentence(code: str, *, is_final: bool = False) -> str:
+    """What to tell the agent about an error code, Meta's or our own, in the active language; "" for no code.
+
+    With `is_final` the message has failed: nothing is tried again by itself, whatever the code.
+    """
     if not code:
         return ""
+    if is_final and (code in ("not_sent", "upload_failed") or kind_of_text(code) == RETRY):
+        return str(OWN["gave_up"] if code == "not_sent" else NOT_TAKEN)
     if code in OWN:
         return str(OWN[code])
     if code.isascii() and code.isdigit() and int(code) in TABLE:
