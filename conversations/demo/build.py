@@ -49,7 +49,7 @@ def load() -> bool:
     with transaction.atomic():
         if User.objects.exists():
             return False
-        rng = random.Random(SEED)  # noqa: S311 (the same demo every time)
+        rng = random.Random(SEED)
         build([*STORIES, *EVERYDAY, fleet(rng)], found_house(), rng, clock.now())
     return True
 

@@ -8,7 +8,7 @@ from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
 from crm.contacts.models import Tag
 from crm.staff.models import Membership, Role, Team, User
 
-PASSWORD = "demo-password"  # noqa: S105 (printed at every start: it protects nothing)
+PASSWORD = "demo-password"
 # Who signs in with it; the others have no usable password.
 ACCOUNTS = ("manager@demo.test", "agent@demo.test", "agent2@demo.test")
 

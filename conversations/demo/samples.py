@@ -32,7 +32,7 @@ def described(file: str) -> dict[str, str]:
 
 
 def attachment(file: str, pk: uuid.UUID, message: Message, state: str = "stored") -> Attachment:
-    """An unsaved attachment; stored ones have their copy of the file, pending ones are asked for again in some hours."""
+    """An unsaved attachment; stored ones have a copy of the file, pending ones are asked for again in hours."""
     row = Attachment(
         pk=pk,
         message=message,

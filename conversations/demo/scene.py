@@ -8,18 +8,18 @@ from typing import Any
 from conversations.channels.base import (
     EditUpdate,
     InboundMessage,
-    Person as ChannelPerson,
     ReactionUpdate,
     RevokeUpdate,
     Update,
 )
+from conversations.channels.base import Person as ChannelPerson
 from conversations.channels.registry import WHATSAPP
 from conversations.channels.whatsapp.messages import MessageParser
 from conversations.channels.whatsapp.reading import Envelope
 from conversations.demo import samples
 from conversations.demo.people import House
 from conversations.demo.script import Line, Person, Story
-from conversations.messaging import deliveries, inbound, previews, window
+from conversations.messaging import deliveries, inbound, previews, summary, window
 from conversations.messaging.models import (
     Attachment,
     Attempt,
@@ -39,14 +39,16 @@ PRICING = {"billable": False, "pricing_model": "PMP", "category": "service", "ty
 IMPORTED_AGO = dt.timedelta(days=3)
 
 
-def identity_of(person: Person, house: House, at: dt.datetime, group_id: str = "") -> ChannelIdentity:
-    """An unsaved account with its unsaved contact, as first seen at `at`."""
+def identity_of(
+    person: Person, house: House, at: dt.datetime, created_at: dt.datetime, group_id: str = ""
+) -> ChannelIdentity:
+    """An unsaved account, first seen at `at`, with its unsaved contact."""
     contact = Contact(
         kind=Contact.Kind.GROUP if group_id else Contact.Kind.PERSON,
         name=person.known_as or person.name,
         is_name_confirmed=bool(person.known_as or group_id),
         phone=e164(person.address),
-        created_at=at,
+        created_at=created_at,
     )
     identity = ChannelIdentity(
         contact=contact,
@@ -57,7 +59,7 @@ def identity_of(person: Person, house: House, at: dt.datetime, group_id: str = "
         user_id=group_id or person.user_id or None,
         profile_name="" if group_id else person.name,
         username=person.username,
-        profile_at=None if group_id else at,
+        profile_at=None if group_id or not (person.name or person.username) else at,
         first_seen_at=at,
         last_seen_at=at,
     )
@@ -73,12 +75,12 @@ class Scene:
         self.inbox = house.inboxes[story.inbox]
         self.times = self._times()
         start = now - IMPORTED_AGO if story.is_history else self.times[0] + SECOND
-        self.identity = identity_of(story.person, house, self.times[0], story.group_id)
+        self.identity = identity_of(story.person, house, self.times[0], start, story.group_id)
         self.contact = self.identity.contact
         self.members: dict[str, ChannelIdentity] = {}
         for line, at in zip(story.lines, self.times, strict=True):
             if line.by and line.by.address not in self.members:
-                self.members[line.by.address] = identity_of(line.by, house, at)
+                self.members[line.by.address] = identity_of(line.by, house, at, at + SECOND)
         self.conversation = Conversation(
             inbox=self.inbox, contact=self.contact, identity=self.identity, created_at=start, last_activity_at=start
         )
@@ -166,7 +168,7 @@ class Scene:
         if isinstance(update, InboundMessage | ReactionUpdate):
             seen.last_seen_at = max(seen.last_seen_at, at)
             self.identity.last_seen_at = max(self.identity.last_seen_at, at)
-            if line.does == "customer" and seen.profile_at:
+            if seen.profile_at:
                 seen.profile_at = max(seen.profile_at, at)
 
     def _parsed(self, line: Line, at: dt.datetime) -> Update:
@@ -323,11 +325,13 @@ class Scene:
         conversation = self.conversation
         if message.direction == Message.Direction.NOTE or message.kind == "reaction":
             return
+        is_first = conversation.last_sort_at is None
         previews.show(conversation, message)
-        conversation.last_activity_at = max(conversation.last_activity_at, message.sort_at)
+        earlier = message.sort_at if is_first else conversation.last_activity_at
+        conversation.last_activity_at = max(earlier, message.sort_at)
         if self.story.is_history:
             return
-        speaks = message.direction == Message.Direction.INBOUND and message.kind not in inbound.SILENT_KINDS
+        speaks = message.direction == Message.Direction.INBOUND and message.kind not in summary.SILENT_KINDS
         if not self.story.group_id and message.direction == Message.Direction.OUTBOUND:
             conversation.waiting_since = None
         if not speaks:

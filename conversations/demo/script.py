@@ -1,4 +1,4 @@
-"""The little language in which the demo's conversations are written: a story is a person and what was said, line by line."""
+"""The little language of the demo's conversations: a story is a person and what was said, line by line."""
 
 import re
 from dataclasses import dataclass, field
