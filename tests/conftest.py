@@ -35,6 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def configure_settings(servers: contextlib.ExitStack) -> None:
     """Give this process a data folder, keys and, with PostgreSQL, a Redis whose channels no other process hears."""
     data = tempfile.mkdtemp(dir=os.environ["TESTS_FOLDER"])
+    Path(data, "static").mkdir()  # what collectstatic would make
     for name in ("DEMO", "REDIS_URL", "PORT"):
         os.environ.pop(name, None)
     os.environ |= {

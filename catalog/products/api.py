@@ -5,7 +5,6 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, viewsets
 
 from catalog.products.models import Product
-from crm.foundation.parsing import JSONBody
 from crm.staff.api import HasScope, ManagersWrite
 
 
@@ -29,6 +28,5 @@ class ProductViewSet(viewsets.ModelViewSet[Product]):
     queryset = Product.objects.all()
     serializer_class = ProductSerializer
     permission_classes = (HasScope, ManagersWrite)
-    parser_classes = (JSONBody,)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"

@@ -4,7 +4,6 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from conversations.inboxes.models import Inbox
-from crm.foundation.parsing import JSONBody
 from crm.staff.api import user_of
 
 
@@ -22,7 +21,6 @@ class InboxViewSet(viewsets.ReadOnlyModelViewSet[Inbox]):
 
     queryset = Inbox.objects.all()
     serializer_class = InboxSerializer
-    parser_classes = (JSONBody,)
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[Inbox]:

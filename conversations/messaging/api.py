@@ -26,7 +26,7 @@ from conversations.messaging.filters import ConversationFilter, MessageFilter
 from conversations.messaging.forms import ConversationSerializer, MessageSerializer
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation.paging import NewestFirstCursor
-from crm.foundation.parsing import BodyTooLarge, JSONBody
+from crm.foundation.parsing import BodyTooLarge
 from crm.staff.api import user_of
 from crm.staff.models import Team, User
 
@@ -58,7 +58,6 @@ class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
     serializer_class = ConversationSerializer
     filterset_class = ConversationFilter
     pagination_class = NewestActivityFirst
-    parser_classes = (JSONBody,)
     lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> QuerySet[Conversation]:
@@ -121,7 +120,6 @@ class MessagesOfConversation(mixins.ListModelMixin, viewsets.GenericViewSet[Mess
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
     pagination_class = NewestSaidFirst
-    parser_classes = (JSONBody,)
 
     def get_queryset(self) -> QuerySet[Message]:
         """Those of the conversation in the address."""
@@ -160,7 +158,6 @@ class MessageViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]
 
     queryset = Message.objects.all()
     serializer_class = MessageSerializer
-    parser_classes = (JSONBody,)
     lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> QuerySet[Message]:

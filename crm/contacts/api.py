@@ -9,7 +9,6 @@ from rest_framework import mixins, serializers, viewsets
 from crm.contacts import profile
 from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, Tag
-from crm.foundation.parsing import JSONBody
 from crm.staff.api import HasScope, ManagersWrite, user_of
 
 WRITABLE_KINDS = (Contact.Kind.PERSON, Contact.Kind.EMPLOYEE)
@@ -92,7 +91,6 @@ class ContactViewSet(
     queryset = Contact.objects.all()
     serializer_class = ContactSerializer
     filterset_class = ContactFilter
-    parser_classes = (JSONBody,)
     http_method_names = ["get", "post", "patch", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"
 
@@ -128,6 +126,5 @@ class TagViewSet(viewsets.ModelViewSet[Tag]):
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
     permission_classes = (HasScope, ManagersWrite)
-    parser_classes = (JSONBody,)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"

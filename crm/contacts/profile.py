@@ -4,11 +4,15 @@ from collections.abc import Iterable
 from typing import Any
 
 import phonenumbers
+from django.dispatch import Signal
 
 from crm.contacts import phones
 from crm.contacts.models import Contact, ContactTag, Tag
 from crm.foundation.retrying import in_transaction
 from crm.staff.models import User
+
+contact_changed = Signal()
+"""Sent inside the transaction with `contact`: whoever shows it may say so."""
 
 
 @in_transaction
@@ -26,6 +30,7 @@ def write(contact: Contact, *, by: User, tags: Iterable[str] | None = None, **va
     row.save(update_fields=[*values, "is_name_confirmed", "search_text"] if row.pk else None)
     if tags is not None:
         _set_tags(row, tags, by)
+    contact_changed.send(Contact, contact=row)
     return row
 
 

@@ -4,7 +4,7 @@ from catalog.products.models import Product
 from tests.api import Integrator
 from tests.factories import UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
+pytestmark = pytest.mark.django_db
 
 POLICY = {"retailer_id": "SKU-1", "name": "Home insurance", "price": "120.500", "currency": "EUR"}
 

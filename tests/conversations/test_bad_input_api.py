@@ -6,7 +6,7 @@ from django.utils.http import urlencode
 from tests.api import Integrator
 from tests.factories import ConversationFactory, MessageFactory, TagFactory, UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
+pytestmark = pytest.mark.django_db
 
 NASTY = [
     "null",

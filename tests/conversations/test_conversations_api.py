@@ -8,7 +8,7 @@ from crm.foundation import clock
 from tests.api import Integrator
 from tests.factories import ConversationFactory, InboxFactory, TeamFactory, UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

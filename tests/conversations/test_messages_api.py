@@ -11,7 +11,7 @@ from crm.foundation import clock
 from tests.api import Integrator
 from tests.factories import ContactFactory, ConversationFactory, MessageFactory, UserFactory
 
-pytestmark = [pytest.mark.django_db, pytest.mark.filterwarnings("ignore:No directory at")]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
