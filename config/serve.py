@@ -40,7 +40,7 @@ def main() -> int:
     for connection in connections.all():
         connection.close()
         if connection.vendor == "postgresql":
-            connection.close_pool()
+            connection.close_pool()  # type: ignore[attr-defined]
     return 0
 
 

@@ -176,5 +176,5 @@ def _find(connection: sqlite3.Connection, wa_id: str | None, user_id: str | None
         if value:
             row = connection.execute(f"SELECT * FROM customers WHERE {column} = ?", (value,)).fetchone()
             if row:
-                return row  # type: ignore[no-any-return]
+                return row
     return None

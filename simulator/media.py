@@ -98,7 +98,7 @@ class MediaStore:
         """The file with this id, unless its time is over."""
 
         def work(connection: sqlite3.Connection) -> sqlite3.Row | None:
-            return connection.execute("SELECT * FROM media WHERE id = ?", (key,)).fetchone()  # type: ignore[no-any-return]
+            return connection.execute("SELECT * FROM media WHERE id = ?", (key,)).fetchone()
 
         row = await self._store.run(work)
         if row is None or row["expires_at"] < self._clock.now():
