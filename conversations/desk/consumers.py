@@ -28,7 +28,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Sign in by the session cookie; close 4401, 4403 or 4409 after accepting if that fails."""
-        self.user_id, self.session_key, self.access = 0, "", NOBODY
+        self.user_id, self.session_key, self.access, self.is_over = 0, "", NOBODY, False
         self.queue: deque[str] = deque()
         self.wake = asyncio.Event()
         self.writer: asyncio.Task[None] | None = None
@@ -57,12 +57,14 @@ class DeskConsumer(AsyncWebsocketConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """Answer `hello` and `ping` from memory; anything else is a bad frame."""
+        if self.is_over:
+            return
         now = time.monotonic()
         self.frames.append(now)
         while self.frames and now - self.frames[0] > RATE_SECONDS:
             self.frames.popleft()
         if len(self.frames) > RATE:
-            await self.close(TOO_FAST)
+            await self._end(TOO_FAST)
             return
         kind = _kind(text_data)
         if kind == "hello":
@@ -70,7 +72,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         elif kind == "ping":
             self.deliver(_frame("pong", head=registry.head))
         else:
-            await self.close(BAD_FRAME)
+            await self._end(BAD_FRAME)
 
     def deliver(self, frame: str) -> None:
         """Queue a frame; a reader too slow for its queue gets one `resync` instead of everything."""
@@ -82,15 +84,24 @@ class DeskConsumer(AsyncWebsocketConsumer):
 
     def hang_up(self, code: int) -> None:
         """Close from outside, without waiting."""
-        registry.remove(self)
+        self._leave()
         task = asyncio.ensure_future(self.close(code))
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    async def _end(self, code: int) -> None:
+        self._leave()
+        await self.close(code)
+
+    def _leave(self) -> None:
+        """Hear nothing more, say nothing more."""
+        self.is_over = True
+        registry.remove(self)
 
     async def _write(self) -> None:
         while True:
             await self.wake.wait()
             self.wake.clear()
-            while self.queue:
+            while self.queue and not self.is_over:
                 await self.send(text_data=self.queue.popleft())
 
     def _is_same_origin(self) -> bool:

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import structlog
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseAway
+from django.db import close_old_connections
 
 from conversations.desk.access import NOBODY, Access, access_of
 from conversations.desk.consumers import NO_ACCESS, NOT_SIGNED_IN, DeskConsumer
@@ -24,13 +25,14 @@ async def watch_over_sockets() -> None:
     offset, seconds = clock.offset(), 0
     while True:
         try:
-            registry.head = max(registry.head, await asyncio.to_thread(_read_head))
+            registry.settled = await asyncio.to_thread(_read_head)
+            registry.head = max(registry.head, registry.settled)
             if clock.offset() != offset:
                 offset = clock.offset()
                 registry.broadcast(f'{{"v":1,"t":"resync","head":{registry.head}}}')
             if seconds % CHECK_ACCESS_EVERY == 0 and registry.sockets:
                 await _check_access()
-        except DatabaseError as error:
+        except DatabaseAway as error:
             log.warning("sockets not checked", error=type(error).__name__)
         seconds += 1
         await asyncio.sleep(1)

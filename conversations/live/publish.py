@@ -78,7 +78,7 @@ async def subscribe() -> None:
             await layer.group_add(LAYER_GROUP, channel)
             while True:
                 message = await layer.receive(channel)
-                if message.get("from") != PROCESS:
+                if message.get("from") != PROCESS and not {"groups", "frame", "head"} - message.keys():
                     registry.deliver(message["groups"], message["frame"], message["head"])
         except asyncio.CancelledError:
             raise

@@ -18,6 +18,7 @@ class Registry:
 
     def __init__(self) -> None:
         self.head = 0
+        self.settled = 0  # the head as read a second ago at most: no id can still appear behind it
         self.loop: asyncio.AbstractEventLoop | None = None
         self._groups: dict[str, set[Socket]] = defaultdict(set)
         self._sockets: dict[Socket, frozenset[str]] = {}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from conversations.channels.base import Address, Channel, ChannelError, OutboundMessage
@@ -144,6 +144,8 @@ def _prepare(departure: Departure) -> None:
         departure.outbound = content.outbound(message, departure.channel)
     except ChannelError as error:
         departure.error = error
+    except DatabaseError:
+        raise
     except Exception as error:  # one message that cannot be put together must not hold the others
         log.exception("message cannot be put together", message=message.pk)
         departure.error = ChannelError("permanent", "bad_content", type(error).__name__)

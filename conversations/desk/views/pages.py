@@ -123,7 +123,7 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
         "views": views_for(request.user, query),
         "simulator_url": f"/simulator/?lang={request.user.language}" if settings.DEMO else "",
         "page_config": {
-            "head": registry.head,
+            "head": registry.settled,
             "rev": REVISION,
             "ws": "/ws/inbox/",
             "now": clock.now().timestamp(),
