@@ -36,7 +36,7 @@ class Ear:
 
 async def until(true, seconds=10):
     async with asyncio.timeout(seconds):
-        while not true():
+        while not true():  # noqa: ASYNC110 (what is waited for sets no event)
             await asyncio.sleep(0.01)
 
 

@@ -55,9 +55,9 @@ def test_a_hint_is_published_after_the_commit_of_its_cause(published):
 
 
 def test_a_cause_that_is_rolled_back_leaves_no_hint(published):
-    with pytest.raises(ZeroDivisionError), transaction.atomic():
+    with transaction.atomic():
         publish.hint(["inbox.1"], "message.created")
-        raise ZeroDivisionError
+        transaction.set_rollback(True)
     assert published == []
     assert not LiveHint.objects.exists()
 
@@ -65,9 +65,9 @@ def test_a_cause_that_is_rolled_back_leaves_no_hint(published):
 def test_a_savepoint_that_is_rolled_back_takes_only_its_own_hints(published):
     with transaction.atomic():
         publish.hint(["u.1"], "kept")
-        with pytest.raises(ZeroDivisionError), transaction.atomic():
+        with transaction.atomic():
             publish.hint(["u.1"], "dropped")
-            raise ZeroDivisionError
+            transaction.set_rollback(True)
     assert [frame["t"] for _groups, frame in published] == ["kept"]
 
 
