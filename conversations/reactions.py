@@ -1,16 +1,18 @@
 """What the app does when others announce something, on one screen: signal receivers, registrations, drains."""
 
+import datetime as dt
 from typing import Any
 
 from django.db.models import Q
 from django.dispatch import receiver
 
 from conversations.ingest import housekeeping, pipeline
-from conversations.messaging import media, outbox, receipts, threads
+from conversations.messaging import division, events, media, outbox, receipts, threads
 from conversations.messaging.models import Conversation
 from crm.contacts import visibility
-from crm.contacts.identities import identities_joined
-from crm.contacts.models import ChannelIdentity
+from crm.contacts.identities import identities_joined, identity_divided
+from crm.contacts.models import ChannelIdentity, Contact
+from crm.contacts.profile import contact_changed
 from crm.foundation import work
 from crm.staff.models import User
 
@@ -19,6 +21,19 @@ from crm.staff.models import User
 def join_conversations(kept: ChannelIdentity, dropped: ChannelIdentity, **_: Any) -> None:
     """Two accounts turned out to be one person's: their conversations flow together."""
     threads.join_conversations(kept, dropped)
+
+
+@receiver(identity_divided)
+def divide_conversations(kept: ChannelIdentity, heir: ChannelIdentity, since: dt.datetime, **_: Any) -> None:
+    """What was taken for one person was two, one after the other: each gets their own conversations."""
+    division.divide(kept, heir, since)
+
+
+@receiver(contact_changed)
+def tell_about_the_contact(contact: Contact, **_: Any) -> None:
+    """Browsers that show a conversation of this contact fetch its new name."""
+    for conversation in contact.conversations.all():
+        events.announce(conversation, "conversation.updated", what=["contact"])
 
 
 def contacts_of_visible_conversations(user: User) -> Q:

@@ -3,6 +3,7 @@ commit.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -18,7 +19,6 @@ log = structlog.get_logger(__name__)
 
 QUEUE_MAX = 2000
 BATCH_MAX = 200
-WAIT_SECONDS = 1.8
 
 
 class Overloaded(Exception):
@@ -57,8 +57,8 @@ class Batcher:
         if self._thread is not None:
             self._thread.join(3)
 
-    async def put(self, body: bytes, signature: str, signer_ids: list[int]) -> None:
-        """Return after the bytes are committed; raises Overloaded within two seconds otherwise."""
+    async def put(self, body: bytes, signature: str, signer_ids: list[int], *, seconds: float) -> None:
+        """Return after the bytes are committed; raises Overloaded after at most `seconds` otherwise."""
         if len(self._queue) >= QUEUE_MAX:
             raise Overloaded("queue full")
         loop = asyncio.get_running_loop()
@@ -66,7 +66,7 @@ class Batcher:
         self._queue.append(arrival)
         self._bell.set()
         try:
-            await asyncio.wait_for(asyncio.shield(arrival.done), WAIT_SECONDS)
+            await asyncio.wait_for(asyncio.shield(arrival.done), seconds)
         except TimeoutError as error:
             arrival.abandoned.set()
             raise Overloaded("database too slow") from error
@@ -93,7 +93,8 @@ class Batcher:
             close_old_connections()
             connection.close()
         for arrival in waiting:
-            arrival.loop.call_soon_threadsafe(_answer, arrival.done, failure)
+            with contextlib.suppress(RuntimeError):  # the loop that asked has ended
+                arrival.loop.call_soon_threadsafe(_answer, arrival.done, failure)
 
     def _commit(self, arrivals: list[_Arrival]) -> None:
         close_old_connections()

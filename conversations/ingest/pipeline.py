@@ -4,8 +4,10 @@ What cannot be understood is quarantined with its bytes and can be replayed; not
 """
 
 import datetime as dt
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 
 import structlog
 from cryptography.fernet import InvalidToken
@@ -41,6 +43,7 @@ BATCH = 20
 CHUNK = 50
 LEASE = dt.timedelta(minutes=2)
 MOST_ATTEMPTS = 5
+CLOCKS_DIFFER = dt.timedelta(hours=1)
 Outcome = EventItem.Outcome
 
 
@@ -85,8 +88,8 @@ def process(events: Sequence[WebhookEvent]) -> None:
             continue
         try:
             _process(event)
-        except (OperationalError, InterfaceError):
-            log.warning("event waits for the database", event=event.pk)
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("event waits for the database", webhook=event.pk, error=type(error).__name__)
             WebhookEvent.objects.filter(pk=event.pk).update(lease_until=clock.real() + dt.timedelta(seconds=2))
 
 
@@ -134,7 +137,7 @@ def _process_chunk(event: WebhookEvent, chunk: Sequence[tuple[int, Update]], inb
         except Quarantine as reason:
             item.outcome, item.reason = Outcome.QUARANTINED, str(reason)[:300]
         except (ValueError, TypeError, KeyError, AttributeError, OverflowError, DatabaseError) as error:
-            log.exception("item quarantined", event=event.pk, position=position)
+            log.error("item quarantined", webhook=event.pk, position=position, **_where(error))
             item.outcome, item.reason = Outcome.QUARANTINED, f"{type(error).__name__} while {item.kind}"[:300]
         items.append(item)
     EventItem.objects.bulk_create(items)
@@ -149,9 +152,7 @@ def _apply(update: Update, inboxes: dict[str, Inbox], signer_ids: list[int]) -> 
             return Landing(Outcome.STORED)
         case IdentityChange():
             return _change_identity(update, inboxes)
-    inbox = inboxes.get(update.phone_number_id)
-    if inbox is None:
-        raise Quarantine("phone_number_id is unknown or belongs to an account that did not sign")
+    inbox = _inbox_of(update, inboxes)
     match update:
         case InboundMessage():
             return _record(inbox, update)
@@ -170,6 +171,16 @@ def _apply(update: Update, inboxes: dict[str, Inbox], signer_ids: list[int]) -> 
     return Landing(Outcome.APPLIED if message else Outcome.PARKED, message)
 
 
+def _inbox_of(update: Update, inboxes: dict[str, Inbox]) -> Inbox:
+    """The number it came to; both its id and its WABA must belong to an account that signed."""
+    inbox = inboxes.get(update.phone_number_id)
+    if inbox is None:
+        raise Quarantine("phone_number_id is unknown or belongs to an account that did not sign")
+    if update.waba_id != inbox.account.waba_id:
+        raise Quarantine("the entry's WABA is not the one of the phone_number_id")
+    return inbox
+
+
 def _record(inbox: Inbox, update: InboundMessage) -> Landing:
     sender = _sender(inbox, update)
     identity = sender
@@ -177,7 +188,8 @@ def _record(inbox: Inbox, update: InboundMessage) -> Landing:
         identity = identities.resolve(
             f"{WHATSAPP}{identities.GROUP_SUFFIX}", scope=inbox.account.scope, user_id=update.group_id, at=_at(update)
         )
-    conversation = threads.find_or_open(inbox, identity, is_dormant=update.is_history)
+    is_dormant = update.is_history or update.kind in inbound.SILENT_KINDS
+    conversation = threads.find_or_open(inbox, identity, is_dormant=is_dormant)
     message = inbound.record(conversation, update, sender if update.group_id else None)
     if message is None:
         known = Message.objects.filter(inbox=inbox, external_id=update.external_id).first()
@@ -210,12 +222,14 @@ def _join_if_known(inbox: Inbox, update: StatusUpdate) -> None:
 
 
 def _change_identity(update: IdentityChange, inboxes: dict[str, Inbox]) -> Landing:
-    inbox = inboxes.get(update.phone_number_id) or next(
-        (one for one in inboxes.values() if one.account.waba_id == update.waba_id), None
-    )
-    if inbox is None:
-        raise Quarantine("neither phone_number_id nor WABA belongs to an account that signed")
-    if update.at is None:
+    if update.phone_number_id:
+        inbox = _inbox_of(update, inboxes)
+    else:
+        of_waba = [one for one in inboxes.values() if one.account.waba_id == update.waba_id]
+        if not of_waba:
+            raise Quarantine("the entry's WABA belongs to no account that signed")
+        inbox = of_waba[0]
+    if update.at is None or update.at > clock.now() + CLOCKS_DIFFER:
         raise Quarantine("a change of number or id without a usable time")
     identity = identities.change(
         WHATSAPP, scope=inbox.account.scope, field=update.field, old=update.old, new=update.new, at=update.at
@@ -233,6 +247,13 @@ def _at(update: Update) -> dt.datetime:
     return inbound.sort_time(update.at, clock.now())
 
 
+def _where(error: Exception) -> dict[str, str]:
+    """What went wrong and where, without the message: a database's quotes names and numbers."""
+    frames = traceback.extract_tb(error.__traceback__)
+    frame = ([one for one in frames if "site-packages" not in one.filename] or frames)[-1]
+    return {"error": type(error).__name__, "at": f"{PurePath(frame.filename).name}:{frame.lineno}"}
+
+
 def _kind(update: Update) -> str:
     match update:
         case InboundMessage(kind=kind) | OtherUpdate(kind=kind):
@@ -243,7 +264,7 @@ def _kind(update: Update) -> str:
 
 
 def _quarantine(event: WebhookEvent, reason: str) -> None:
-    log.warning("event quarantined", event=event.pk, reason=reason)
+    log.warning("event quarantined", webhook=event.pk, reason=reason)
     WebhookEvent.objects.filter(pk=event.pk).update(
         state=WebhookEvent.State.QUARANTINED, reason=reason[:200], processed_at=clock.real(), lease_until=None
     )

@@ -9,6 +9,8 @@ import orjson
 
 from crm.foundation.text import clean_json
 
+LONGEST_NUMBER = 100
+
 
 class Unreadable(Exception):
     """These bytes are no JSON."""
@@ -21,6 +23,12 @@ def load(body: bytes) -> Any:
     except orjson.JSONDecodeError:
         pass
     try:
-        return clean_json(json.loads(body.decode("utf-8", "replace"), parse_constant=lambda _name: None))
+        text = body.decode(json.detect_encoding(body), "replace")
+        return clean_json(json.loads(text, parse_constant=lambda _name: None, parse_int=_whole_number))
     except (ValueError, RecursionError) as error:
         raise Unreadable(f"not JSON: {type(error).__name__}") from error
+
+
+def _whole_number(digits: str) -> int | None:
+    """The integer, or None where nothing can count that far (Python itself refuses more than 4,300 digits)."""
+    return int(digits) if len(digits) <= LONGEST_NUMBER else None

@@ -3,6 +3,7 @@
 import dataclasses
 import datetime as dt
 import hashlib
+import uuid
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from conversations.channels.base import EditUpdate, Person, ReactionUpdate, Revo
 from conversations.inboxes.models import Inbox
 from conversations.messaging import events, previews, window
 from conversations.messaging.models import Attempt, Message, ParkedUpdate, Reaction
+from conversations.messaging.summary import US
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
 
@@ -22,7 +24,6 @@ KINDS: dict[str, type[Applicable]] = {
     "edit": EditUpdate,
     "revoke": RevokeUpdate,
 }
-US = "us"
 # A total order: what is higher replaces what is lower, so the order of arrival does not matter.
 LADDER = {
     name: rank
@@ -83,8 +84,9 @@ def _by_attempt(inbox: Inbox, update: StatusUpdate) -> Message | None:
     """The message whose attempt this status speaks of: by our reference, or by the id of an earlier attempt."""
     attempts = Attempt.objects.filter(message__inbox=inbox)
     attempt = None
-    if _is_uuid(update.reference):
-        attempt = attempts.filter(reference=update.reference).first()
+    reference = _reference(update)
+    if reference is not None:
+        attempt = attempts.filter(reference=reference).first()
     attempt = attempt or attempts.filter(external_id=update.external_id).exclude(external_id="").first()
     if attempt is None:
         return None
@@ -127,12 +129,12 @@ def _apply_status(message: Message, update: StatusUpdate) -> None:
     at, known_at = update.at or clock.now(), getattr(message, time_field)
     if known_at is None or at < known_at:
         setattr(message, time_field, at)
-    if update.status == "failed":
+    if update.status == "failed" and getattr(message, time_field) == at:  # the first failure names the cause
         message.error_code = str(update.error_code if update.error_code is not None else "")
         message.error_details = update.error_details
     if update.pricing:
         message.pricing = message.pricing | update.pricing
-    if LADDER[update.status] > LADDER.get(message.status, -1) and message.status != Message.Status.CANCELLED:
+    if is_higher(update.status, message.status):
         message.status = Message.Status(update.status)
     if (message.status, message.error_code) != before:
         _changed(message)
@@ -141,13 +143,18 @@ def _apply_status(message: Message, update: StatusUpdate) -> None:
         message.save()
 
 
+def is_higher(new: str, old: str) -> bool:
+    """Whether `new` replaces `old`; a cancelled or received message keeps its status."""
+    return old in LADDER and LADDER.get(new, -1) > LADDER[old]
+
+
 def _apply_reaction(message: Message, update: ReactionUpdate, actor: str) -> None:
     at = update.at or clock.now()
     reaction, made = Reaction.objects.get_or_create(
         message=message, actor=actor, defaults={"emoji": update.emoji, "reacted_at": at}
     )
     if not made:
-        if (reaction.reacted_at, reaction.emoji == "") >= (at, update.emoji == ""):
+        if (reaction.reacted_at, reaction.emoji == "", reaction.emoji) >= (at, update.emoji == "", update.emoji):
             return
         reaction.emoji, reaction.reacted_at = update.emoji, at
         reaction.save(update_fields=["emoji", "reacted_at"])
@@ -155,13 +162,13 @@ def _apply_reaction(message: Message, update: ReactionUpdate, actor: str) -> Non
     events.announce_message(message, "message.updated")
     conversation = message.conversation
     if actor != US and not conversation.is_group and window.open_window(conversation, update.at, clock.now()):
-        conversation.save(update_fields=["window_expires_at"])
+        window.store(conversation)
         events.announce(conversation, "conversation.updated", what=["window"])
 
 
 def _apply_edit(message: Message, update: EditUpdate) -> None:
     at = update.at or clock.now()
-    if message.edited_at is not None and message.edited_at >= at:
+    if message.edited_at is not None and (message.edited_at, message.text) >= (at, update.text):
         return
     if message.edited_at is None:
         message.original_text = message.text
@@ -183,8 +190,12 @@ def _changed(message: Message) -> None:
     previews.refresh(message)
 
 
-def _is_uuid(text: str) -> bool:
-    return len(text) == 36 and all(char in "0123456789abcdef-" for char in text)
+def _reference(update: StatusUpdate) -> uuid.UUID | None:
+    """Our own reference, if the status carries one: other systems may send from the same number with theirs."""
+    try:
+        return uuid.UUID(update.reference) if len(update.reference) == 36 else None
+    except ValueError:
+        return None
 
 
 def _park(inbox: Inbox, update: Applicable, actor: str) -> None:
@@ -203,6 +214,6 @@ def _park(inbox: Inbox, update: Applicable, actor: str) -> None:
 def _unpack(parked: ParkedUpdate) -> tuple[Applicable, str]:
     values = dict(parked.payload)
     actor = values.pop("actor")
-    values["at"] = dt.datetime.fromisoformat(values["at"]) if values["at"] else None
+    values["at"] = dt.datetime.fromisoformat(values["at"]) if values["at"] else parked.created_at
     values["person"] = Person(**values["person"])
     return KINDS[parked.kind](**values), actor

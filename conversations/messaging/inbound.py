@@ -4,17 +4,14 @@ import datetime as dt
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Min
 
 from conversations.channels.base import InboundAttachment, InboundMessage
-from conversations.messaging import deliveries, events, previews, wamids, window
+from conversations.messaging import deliveries, events, previews, quotes, summary, window
 from conversations.messaging.models import Attachment, Conversation, Message
+from conversations.messaging.summary import SILENT_KINDS
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock, work
 
-QUOTE_SEARCH = 1000
-# Kinds that say something but are no message of the person: they neither open the window nor wait for an answer.
-SILENT_KINDS = ("system", "request_welcome")
 PLACEHOLDER = "media_placeholder"
 
 
@@ -33,7 +30,7 @@ def record(conversation: Conversation, update: InboundMessage, sender: ChannelId
         return None
     if update.attachment is not None:
         _attach(message, update.attachment)
-    _link_quotes(message)
+    quotes.link(message)
     if update.is_history:
         _note_history(conversation, message)
     else:
@@ -99,64 +96,51 @@ def _attach(message: Message, part: InboundAttachment) -> None:
 
 
 def _complete(known: Message, conversation: Conversation, update: InboundMessage) -> None:
-    """The rest of a message that comes in parts: the media of a history placeholder, the next event of a call."""
-    if known.kind == PLACEHOLDER and update.kind != PLACEHOLDER:
-        whole = _message(conversation, update, known.sender, known.created_at)
-        for name in ("kind", "text", "payload", "direction", "author_kind", "status"):
-            setattr(known, name, getattr(whole, name))
-        known.version += 1
-        known.save()
+    """The rest of a message that comes in parts, in either order: a history placeholder and its media."""
+    if not update.is_history or PLACEHOLDER not in (known.kind, update.kind):
+        return
+    before = (known.kind, known.status, known.sort_at)
+    part = _message(conversation, update, known.sender, known.created_at)
+    if update.kind != PLACEHOLDER and known.kind == PLACEHOLDER:
+        if known.direction != part.direction:
+            known.direction, known.author_kind = part.direction, part.author_kind
+            known.status, known.sent_at = part.status, part.sent_at
+        known.kind, known.payload = part.kind, part.payload
+        if known.edited_at is None:
+            known.text = part.text
+        else:
+            known.original_text = part.text
         if update.attachment is not None:
             _attach(known, update.attachment)
-        events.announce_message(known, "message.updated")
-    elif known.kind == "call" and update.kind == "call":
-        merged = known.payload.get("events", {}) | _payload(update)["events"]
-        if merged != known.payload.get("events"):
-            known.payload = {"events": merged}
-            if update.at and (known.provider_time is None or update.at < known.provider_time):
-                known.provider_time = update.at
-                known.sort_at = sort_time(update.at, known.created_at)
-            known.version += 1
-            known.save()
-            events.announce_message(known, "message.updated")
-
-
-def _link_quotes(message: Message) -> None:
-    """Find what this message quotes, and let messages that quote it, and came first, find it."""
-    siblings = Message.objects.filter(conversation=message.conversation)
-    if message.quoted_external_id:
-        message.reply_to = find_quoted(message.conversation, message.quoted_external_id)
-        if message.reply_to is not None:
-            message.save(update_fields=["reply_to"])
-    siblings.filter(reply_to=None, quoted_external_id=message.external_id).exclude(quoted_external_id="").update(
-        reply_to=message
-    )
-
-
-def find_quoted(conversation: Conversation, external_id: str) -> Message | None:
-    """The message with this wamid in the conversation, or with the same core among its newest ones."""
-    messages = Message.objects.filter(conversation=conversation)
-    exact = messages.filter(external_id=external_id).first()
-    core = wamids.core(external_id)
-    if exact is not None or not core:
-        return exact
-    newest = messages.exclude(external_id=None).order_by("-pk").values_list("pk", "external_id")[:QUOTE_SEARCH]
-    match = next((pk for pk, candidate in newest if wamids.core(candidate or "") == core), None)
-    return messages.filter(pk=match).first() if match else None
+    if known.direction == part.direction and deliveries.is_higher(part.status, known.status):
+        known.status = part.status
+    if part.sort_at < known.sort_at:
+        known.provider_time, known.sort_at = part.provider_time, part.sort_at
+        known.sent_at = known.sent_at and known.sort_at
+    if (known.kind, known.status, known.sort_at) == before:
+        return
+    known.version += 1
+    known.save()
+    if conversation.last_message_id == known.pk:
+        summary.show_newest(conversation)
+        conversation.save(update_fields=[*previews.FIELDS, "last_activity_at"])
+    events.announce_message(known, "message.updated")
 
 
 def _note_history(conversation: Conversation, message: Message) -> None:
+    is_first = conversation.last_sort_at is None
     if previews.show(conversation, message):
-        conversation.last_activity_at = max(conversation.last_activity_at, message.sort_at)
+        conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
         conversation.save(update_fields=[*previews.FIELDS, "last_activity_at"])
     events.announce_message(message)
 
 
 def _note_live(conversation: Conversation, message: Message, update: InboundMessage, received_at: dt.datetime) -> None:
     what: list[str] = []
-    is_late = conversation.last_sort_at is not None and message.sort_at < conversation.last_sort_at
+    is_first = conversation.last_sort_at is None
+    is_newest = conversation.last_sort_at is None or message.sort_at > conversation.last_sort_at
     previews.show(conversation, message)
-    conversation.last_activity_at = max(conversation.last_activity_at, message.sort_at)
+    conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
     speaks = message.direction == Message.Direction.INBOUND and message.kind not in SILENT_KINDS
     if speaks:
         conversation.inbound_count += 1
@@ -164,9 +148,12 @@ def _note_live(conversation: Conversation, message: Message, update: InboundMess
             is_ad = "referral" in update.content
             if window.open_window(conversation, update.at, received_at, is_ad=is_ad):
                 what.append("window")
-    if not conversation.is_group:
-        _note_waiting(conversation, message, speaks=speaks, is_late=is_late)
-    if speaks and conversation.status in ("resolved", "snoozed", "dormant"):
+        if not conversation.is_group:
+            summary.note_question(conversation, message.sort_at, is_newest=is_newest)
+    elif message.direction == Message.Direction.OUTBOUND:
+        summary.note_answer(conversation)
+    reopens = ("resolved", "snoozed", "dormant") if speaks else ("dormant",) if update.is_echo else ()
+    if conversation.status in reopens:
         was_dormant = conversation.status == Conversation.Status.DORMANT
         conversation.status = Conversation.Status.OPEN
         conversation.version += 1
@@ -183,23 +170,8 @@ def _note_live(conversation: Conversation, message: Message, update: InboundMess
         events.announce(conversation, "conversation.updated", what=what)
 
 
-def _note_waiting(conversation: Conversation, message: Message, *, speaks: bool, is_late: bool) -> None:
-    """Keep `waiting_since`: the oldest message of the person after our last answer."""
-    if is_late:
-        conversation.waiting_since = _waiting_since(conversation)
-    elif message.direction == Message.Direction.OUTBOUND:
-        conversation.waiting_since = None
-    elif speaks and conversation.waiting_since is None:
-        conversation.waiting_since = message.sort_at
-
-
-def _waiting_since(conversation: Conversation) -> dt.datetime | None:
-    live = conversation.messages.bubbles().exclude(kind__in=SILENT_KINDS)
-    answered = live.filter(direction="out").aggregate(at=Max("sort_at"))["at"]
-    asked = live.filter(direction="in")
-    if answered:
-        asked = asked.filter(sort_at__gt=answered)
-    return asked.aggregate(at=Min("sort_at"))["at"]
+def _activity(conversation: Conversation, message: Message, *, is_first: bool) -> dt.datetime:
+    return message.sort_at if is_first else max(conversation.last_activity_at, message.sort_at)
 
 
 def _touch_contact(conversation: Conversation, message: Message) -> None:

@@ -7,8 +7,15 @@ from django.db.models import F, Max
 from django.utils.translation import gettext as _
 
 from conversations.inboxes.models import Inbox
-from conversations.messaging import events, previews
-from conversations.messaging.models import Attachment, Conversation, ConversationRead, Message, Reaction
+from conversations.messaging import events, quotes, summary
+from conversations.messaging.models import (
+    Attachment,
+    Conversation,
+    ConversationRead,
+    Message,
+    ParkedUpdate,
+    Reaction,
+)
 from crm.contacts.models import ChannelIdentity
 from crm.foundation import work
 from crm.foundation.errors import Conflict, Refusal
@@ -168,12 +175,13 @@ def _pour(source: Conversation, target: Conversation) -> None:
             mine.inbound_upto = F("inbound_upto") + read.inbound_upto
             mine.save(update_fields=["inbound_upto"])
     target.inbound_count += source.inbound_count
-    for field in ("window_expires_at", "free_entry_expires_at", "last_activity_at"):
+    for field in ("window_expires_at", "free_entry_expires_at"):
         values = [value for value in (getattr(target, field), getattr(source, field)) if value]
         setattr(target, field, max(values) if values else None)
     waiting = [value for value in (target.waiting_since, source.waiting_since) if value]
     target.waiting_since = min(waiting) if waiting else None
-    if source.status == Conversation.Status.OPEN:
+    summary.note_answer(target)
+    if source.status == Conversation.Status.OPEN or target.status == Conversation.Status.DORMANT:
         target.status = source.status
     target.assignee = target.assignee or source.assignee
     target.team = target.team or source.team
@@ -182,10 +190,9 @@ def _pour(source: Conversation, target: Conversation) -> None:
     gone_groups = events.groups_of(source)
     events.announce(source, "conversation.removed", into=target.pk)
     source.delete()
-    newest = target.messages.bubbles().order_by("-sort_at", "-pk").first()
-    if newest is not None:
-        previews.show(target, newest, force=True)
+    summary.show_newest(target)
     target.save()
+    quotes.link_all(target)
     events.announce(target, "conversation.updated", what=["contact"], also=gone_groups)
 
 
@@ -198,3 +205,6 @@ def _move_reactions(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
             reaction.save(update_fields=["actor"])
         else:
             reaction.delete()
+    for parked in ParkedUpdate.objects.filter(kind="reaction", payload__actor=str(dropped.pk), applied_at=None):
+        parked.payload["actor"] = str(kept.pk)
+        parked.save(update_fields=["payload"])

@@ -5,6 +5,8 @@ Source: Meta, "Customer service windows": opened by what the person does (messag
 
 import datetime as dt
 
+from django.db.models import Q
+
 from conversations.messaging.models import Conversation
 
 WINDOW = dt.timedelta(hours=24)
@@ -25,3 +27,11 @@ def open_window(
         if conversation.free_entry_expires_at is None or free > conversation.free_entry_expires_at:
             conversation.free_entry_expires_at = free
     return moved
+
+
+def store(conversation: Conversation) -> None:
+    """Save the window's end of a conversation that is not locked: what others have stored meanwhile only grows."""
+    end = conversation.window_expires_at
+    Conversation.objects.filter(Q(window_expires_at=None) | Q(window_expires_at__lt=end), pk=conversation.pk).update(
+        window_expires_at=end
+    )

@@ -16,6 +16,9 @@ identities_joined = Signal()
 it.
 """
 
+identity_divided = Signal()
+"""Sent inside the transaction with `kept`, `heir` and `since`: what `kept` seemed to do from then on was the heir's."""
+
 GROUP_SUFFIX = "_group"
 
 
@@ -41,6 +44,9 @@ def resolve(
             identity = _find_or_make(channel, scope, user_id, address, at)
     except IntegrityError:  # somebody else made it a moment ago
         identity = _find_or_make(channel, scope, user_id, address, at)
+    if not user_id and (identity.number_seen_at is None or at > identity.number_seen_at):
+        identity.number_seen_at = at
+        identity.save(update_fields=["number_seen_at"])
     _note_seen(identity, at, profile_name.strip()[:200], username.strip()[:100])
     return identity
 
@@ -55,10 +61,15 @@ def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.d
     if record := known.first():
         return record.identity
     identity = _current(channel, scope, field, old)
-    if identity is not None and identity.first_seen_at > at:
+    passes_on = field == "wa_id"  # numbers get new owners, user ids never
+    if passes_on and identity is not None and identity.first_seen_at >= at:
         identity = None  # the number's next owner, seen before this news came
+    elif passes_on and identity is not None and identity.number_seen_at and identity.number_seen_at >= at:
+        _divide(identity, at)
     holder = _holder(channel, scope, field, new, at)
-    if holder is not None and holder != identity and holder.first_seen_at < at:
+    if holder is not None and holder.former_values.filter(field=field, match_key=_key(field, old)).exists():
+        identity = identity or holder  # known to have changed, before the news
+    if passes_on and holder is not None and holder != identity and holder.first_seen_at < at:
         _retire(holder, field, at)  # who had the new value before this person
         holder = None
     if identity is not None and holder is not None and holder != identity:
@@ -67,7 +78,7 @@ def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.d
     if getattr(identity, field) == old or not getattr(identity, field):
         _set(identity, field, new)
         identity.save()
-    IdentityValue.objects.create(identity=identity, field=field, value=old, match_key=_key(field, old), until=at)
+    _note_former(identity, field, old, at)
     _refresh_contact(identity)
     return identity
 
@@ -78,20 +89,29 @@ def join(first: ChannelIdentity, second: ChannelIdentity) -> ChannelIdentity:
     """
     kept, dropped = sorted((first, second), key=lambda identity: identity.pk)
     identities_joined.send(ChannelIdentity, kept=kept, dropped=dropped)
-    dropped.former_values.update(identity=kept)
+    _inherit_former_values(kept, dropped)
     gone = dropped.contact
-    values = {field: getattr(dropped, field) for field in ("wa_id", "match_key", "user_id")}
     newer = dropped.last_seen_at > kept.last_seen_at
+    for field in ("wa_id", "user_id"):
+        older, newest = (kept, dropped) if newer else (dropped, kept)
+        value = getattr(older, field)
+        if value and getattr(newest, field):
+            _note_former(kept, field, value, max(newest.first_seen_at, older.last_seen_at))
     dropped.delete()
-    for field, value in values.items():
-        if value and (newer or not getattr(kept, field)):
-            setattr(kept, field, value)
-    if (dropped.profile_at or kept.first_seen_at) > (kept.profile_at or kept.first_seen_at) or not kept.profile_name:
-        kept.profile_name, kept.profile_at = dropped.profile_name, dropped.profile_at
-        kept.username = dropped.username or kept.username
+    if dropped.wa_id and (newer or not kept.wa_id):
+        kept.wa_id, kept.match_key = dropped.wa_id, dropped.match_key
+    if dropped.user_id and (newer or not kept.user_id):
+        kept.user_id, kept.scope = dropped.user_id, dropped.scope
+    _take_profile(kept, dropped.profile_name, dropped.username, dropped.profile_at)
     kept.first_seen_at = min(kept.first_seen_at, dropped.first_seen_at)
     kept.last_seen_at = max(kept.last_seen_at, dropped.last_seen_at)
+    sightings = [at for at in (kept.number_seen_at, dropped.number_seen_at) if at]
+    kept.number_seen_at = max(sightings) if sightings else None
     kept.save()
+    # What it still has did not pass on: it only went from one of the two rows to the other.
+    kept.former_values.filter(
+        Q(field="wa_id", match_key=kept.match_key or "") | Q(field="user_id", value=kept.user_id or "")
+    ).delete()
     if gone.pk != kept.contact_id and not gone.identities.exists():
         _absorb(kept.contact, gone)
     _refresh_contact(kept)
@@ -113,7 +133,17 @@ def _find_or_make(channel: str, scope: str, user_id: str, address: str, at: dt.d
         newcomer = _create(channel, scope, at, user_id=user_id)
         _hand_over_address(by_address, newcomer, address, at)
         return newcomer
+    if by_user and address and by_address is None and identity.wa_id:
+        _change_silently(identity, address, at)
     return _complete(identity, scope, user_id, address)
+
+
+def _change_silently(identity: ChannelIdentity, address: str, at: dt.datetime) -> None:
+    """The same person with another number, before (or without) the news of the change."""
+    if at >= identity.last_seen_at:
+        _retire(identity, "wa_id", at)
+    else:
+        _note_former(identity, "wa_id", address, identity.last_seen_at)
 
 
 def _disagree(identity: ChannelIdentity, scope: str, user_id: str) -> bool:
@@ -123,9 +153,15 @@ def _disagree(identity: ChannelIdentity, scope: str, user_id: str) -> bool:
 
 
 def _hand_over_address(old: ChannelIdentity, new: ChannelIdentity, address: str, at: dt.datetime) -> None:
+    key = phones.match_key(address)
+    held = old.former_values.filter(field="wa_id", match_key=key, until__gt=at).order_by("until").first()
+    if held is not None:  # known already, but it was earlier
+        held.until = at
+        held.save(update_fields=["until"])
+        return
     if at < old.last_seen_at:  # late news of the previous owner
         IdentityValue.objects.get_or_create(
-            identity=new, field="wa_id", value=address, match_key=phones.match_key(address), until=old.first_seen_at
+            identity=new, field="wa_id", value=address, match_key=key, until=old.first_seen_at
         )
         return
     _retire(old, "wa_id", at)
@@ -150,12 +186,9 @@ def _complete(identity: ChannelIdentity, scope: str, user_id: str, address: str)
 
 
 def _holder(channel: str, scope: str, field: str, value: str, at: dt.datetime) -> ChannelIdentity | None:
-    """Who had this value at `at`: a former holder until then, else the present one."""
-    former = IdentityValue.objects.filter(
-        field=field, match_key=_key(field, value), until__gt=at, identity__channel=channel
-    )
-    if field == "user_id":
-        former = former.filter(identity__scope=scope)
+    """Who had this value at `at`: a former holder until then, else the present one; a user id is for ever one's own."""
+    former = IdentityValue.objects.filter(field=field, match_key=_key(field, value), identity__channel=channel)
+    former = former.filter(identity__scope=scope) if field == "user_id" else former.filter(until__gt=at)
     record = former.select_related("identity__contact").order_by("until").first()
     return record.identity if record else _current(channel, scope, field, value)
 
@@ -197,7 +230,52 @@ def _retire(identity: ChannelIdentity, field: str, at: dt.datetime) -> None:
         )
         _set(identity, field, None)
         identity.save()
+        if field == "wa_id" and identity.contact.phone == phones.e164(value):
+            identity.contact.phone = None
         _refresh_contact(identity)
+
+
+def _note_former(identity: ChannelIdentity, field: str, value: str, at: dt.datetime) -> None:
+    """Until `at` the account had this value; news of a later time knew it less well."""
+    key = _key(field, value)
+    later = identity.former_values.filter(field=field, match_key=key, until__gte=at).order_by("until").first()
+    record = later or IdentityValue(identity=identity, field=field, value=value, match_key=key)
+    record.until = at
+    record.save()
+
+
+def _divide(identity: ChannelIdentity, at: dt.datetime) -> None:
+    """The account was seen by a number after it had lost it: that was the number's next owner."""
+    address = identity.wa_id or ""
+    _set(identity, "wa_id", None)
+    last_seen_at, identity.last_seen_at = identity.last_seen_at, at
+    number_seen_at, identity.number_seen_at = identity.number_seen_at, None
+    profile = (identity.profile_name, identity.username, identity.profile_at)
+    identity.profile_at = identity.profile_at and min(identity.profile_at, identity.first_seen_at)
+    identity.save()
+    heir = _create(identity.channel, identity.scope, at, address=address)
+    heir.last_seen_at, heir.number_seen_at = last_seen_at, number_seen_at
+    _take_profile(heir, *profile)
+    heir.save()
+    _refresh_contact(heir)
+    identity_divided.send(ChannelIdentity, kept=identity, heir=heir, since=at)
+
+
+def _inherit_former_values(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
+    for record in dropped.former_values.all():
+        if kept.former_values.filter(field=record.field, value=record.value, until=record.until).exists():
+            continue
+        record.identity = kept
+        record.save(update_fields=["identity"])
+
+
+def _take_profile(identity: ChannelIdentity, name: str, username: str, at: dt.datetime | None) -> None:
+    """The newest name and username win; older ones only fill what is missing."""
+    if at is not None and (identity.profile_at is None or at >= identity.profile_at):
+        identity.profile_name, identity.username = name or identity.profile_name, username or identity.username
+        identity.profile_at = at
+    else:
+        identity.profile_name, identity.username = identity.profile_name or name, identity.username or username
 
 
 def _note_seen(identity: ChannelIdentity, at: dt.datetime, profile_name: str, username: str) -> None:
@@ -208,18 +286,13 @@ def _note_seen(identity: ChannelIdentity, at: dt.datetime, profile_name: str, us
     if at < identity.first_seen_at:
         identity.first_seen_at = at
         fields.append("first_seen_at")
-    if (profile_name or username) and (identity.profile_at is None or at >= identity.profile_at):
-        changed = (profile_name or identity.profile_name, username or identity.username) != (
-            identity.profile_name,
-            identity.username,
-        )
-        identity.profile_name = profile_name or identity.profile_name
-        identity.username = username or identity.username
-        identity.profile_at = at
-        fields += ["profile_name", "username", "profile_at"]
-        if changed:
-            identity.save(update_fields=fields)
-            _refresh_contact(identity)
+    if profile_name or username:
+        before = (identity.profile_name, identity.username, identity.profile_at)
+        _take_profile(identity, profile_name, username, at)
+        if (identity.profile_name, identity.username, identity.profile_at) != before:
+            identity.save(update_fields=[*fields, "profile_name", "username", "profile_at"])
+            if (identity.profile_name, identity.username) != before[:2]:
+                _refresh_contact(identity)
             return
     if fields:
         identity.save(update_fields=fields)

@@ -100,6 +100,8 @@ class ChannelIdentity(models.Model):
     profile_at = models.DateTimeField(null=True, blank=True)
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    # When last seen by number alone: after the number has changed that was its next owner (identities.change).
+    number_seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

@@ -32,8 +32,13 @@ def match_key(wa_id: str) -> str:
 
 
 def e164(wa_id: str) -> str | None:
-    """`+` and the digits if that can be a phone number anywhere, else None."""
+    """The number one can dial, `+` first, or None if it cannot be one anywhere.
+
+    Brazil's and Mexico's old ids become today's numbers; Argentina's 9 is part of a mobile's international number.
+    """
     digits = digits_of(wa_id)
+    if not digits.startswith("549"):
+        digits = match_key(digits)
     if not digits:
         return None
     try:

@@ -12,7 +12,7 @@ from conversations.channels.base import (
     RevokeUpdate,
     Update,
 )
-from conversations.channels.whatsapp.reading import Envelope, as_dict, as_list, read_text
+from conversations.channels.whatsapp.reading import Envelope, as_dict, as_list, read_id, read_text
 from crm.foundation import clock
 
 MEDIA_TYPES = ("image", "video", "audio", "document", "sticker")
@@ -29,7 +29,7 @@ class MessageParser:
 
     def message(self, item: dict[str, Any]) -> Update:
         """A message a person sent."""
-        address, user_id = read_text(item.get("from"), 64), read_text(item.get("from_user_id"), 256)
+        address, user_id = read_id(item.get("from"), 64), read_id(item.get("from_user_id"))
         if not address and not user_id and len(self.envelope.people) == 1:
             person = self.envelope.people[0]
         else:
@@ -38,12 +38,12 @@ class MessageParser:
 
     def echo(self, item: dict[str, Any]) -> Update:
         """A message the business wrote on its own phone: `to` is the person."""
-        address, user_id = read_text(item.get("to"), 64), read_text(item.get("to_user_id"), 256)
+        address, user_id = read_id(item.get("to"), 64), read_id(item.get("to_user_id"))
         return self._update(item, self.envelope.contact_of(address, user_id), is_echo=True)
 
     def history(self, item: dict[str, Any], address: str) -> Update:
         """A message from before the number was connected; from whoever is not the thread's person it is our own."""
-        sender = read_text(item.get("from"), 64)
+        address, sender = read_id(address, 64), read_id(item.get("from"), 64)
         person = self.envelope.contact_of(address or sender, "")
         status = HISTORY_STATUS.get(read_text(as_dict(item.get("history_context")).get("status")).upper(), "")
         is_echo = bool(address) and sender != address
@@ -51,18 +51,18 @@ class MessageParser:
 
     def history_media(self, item: dict[str, Any]) -> Update:
         """The media of a history message, sent after its placeholder: same id, `from` and `to` as in live messages."""
-        sender = read_text(item.get("from"), 64)
-        is_ours = sender == self.envelope.display_phone_number
-        return self.history(item, read_text(item.get("to"), 64) if is_ours else sender)
+        sender = read_id(item.get("from"), 64)
+        is_ours = bool(sender) and sender == bare_number(self.envelope.display_phone_number)
+        return self.history(item, read_id(item.get("to"), 64) if is_ours else sender)
 
     def call(self, item: dict[str, Any]) -> Update:
         """A call event: one message per call and event, since a call by the person opens the window."""
-        call_id, event = read_text(item.get("id"), 200), read_text(item.get("event") or item.get("status"), 40)
+        call_id, event = read_id(item.get("id"), 200), read_text(item.get("event") or item.get("status"), 40)
         if not call_id:
             raise ValueError("call without id")
         is_echo = read_text(item.get("direction")) == "BUSINESS_INITIATED"
-        address = read_text(item.get("to" if is_echo else "from"), 64)
-        user_id = read_text(item.get("to_user_id" if is_echo else "from_user_id"), 256)
+        address = read_id(item.get("to" if is_echo else "from"), 64)
+        user_id = read_id(item.get("to_user_id" if is_echo else "from_user_id"))
         person = self._known(self.envelope.contact_of(address, user_id))
         external_id = f"{call_id}:{event}" if event else call_id
         return self._message(item, external_id, person, "call", content=item, is_echo=is_echo)
@@ -70,7 +70,7 @@ class MessageParser:
     def _update(
         self, item: dict[str, Any], person: Person, *, is_echo: bool = False, is_history: bool = False, status: str = ""
     ) -> Update:
-        external_id = read_text(item.get("id"), 256)
+        external_id = read_id(item.get("id"))
         if not external_id:
             raise ValueError("message without id")
         kind = read_text(item.get("type"), 40) or "unknown"
@@ -85,14 +85,17 @@ class MessageParser:
             "is_echo": is_echo,
             **self.envelope.ids,
         }
-        if kind == "reaction" and (target := read_text(as_dict(item.get("reaction")).get("message_id"), 256)):
+        if kind == "reaction":
+            target = read_id(as_dict(item.get("reaction")).get("message_id"))
+            if not target:
+                raise ValueError("reaction to nothing")
             emoji = read_text(as_dict(item.get("reaction")).get("emoji"), 32)
-            group_id = read_text(item.get("group_id"), 250)
+            group_id = read_id(item.get("group_id"), 250)
             return ReactionUpdate(target_id=target, emoji=emoji, group_id=group_id, **common)
-        if kind == "edit" and (target := read_text(as_dict(item.get("edit")).get("original_message_id"), 256)):
+        if kind == "edit" and (target := read_id(as_dict(item.get("edit")).get("original_message_id"))):
             edited = as_dict(as_dict(item.get("edit")).get("message"))
-            return EditUpdate(target_id=target, text=text_of(edited, read_text(edited.get("type"), 40)), **common)
-        if kind == "revoke" and (target := read_text(as_dict(item.get("revoke")).get("original_message_id"), 256)):
+            return EditUpdate(target_id=target, text=text_of(edited, type_of(edited)), **common)
+        if kind == "revoke" and (target := read_id(as_dict(item.get("revoke")).get("original_message_id"))):
             return RevokeUpdate(target_id=target, **common)
         return self._message(item, external_id, person, kind, is_echo=is_echo, is_history=is_history, status=status)
 
@@ -115,7 +118,7 @@ class MessageParser:
             attachment=attachment_of(item, kind),
             quoted_id=read_text(context.get("id"), 256),
             is_forwarded=bool(context.get("forwarded") or context.get("frequently_forwarded")),
-            group_id=read_text(item.get("group_id"), 250),
+            group_id=read_id(item.get("group_id"), 250),
             at=clock.from_timestamp(item.get("timestamp")),
             raw=item,
             **extra,
@@ -127,12 +130,12 @@ class MessageParser:
         kind = read_text(system.get("type"), 60)
         text, at = read_text(system.get("body"), 1000), clock.from_timestamp(item.get("timestamp"))
         change: dict[str, Any] = {"text": text, "at": at, "raw": item, "external_id": external_id, **self.envelope.ids}
-        old, new = person.address, read_text(system.get("wa_id") or system.get("new_wa_id"), 64)
+        old, new = person.address, read_id(system.get("wa_id") or system.get("new_wa_id"), 64)
         if kind in ("user_changed_number", "customer_changed_number") and old and new and old != new:
             return IdentityChange(field="wa_id", old=old, new=new, **change)
         ids = as_dict(system.get("user_id"))
-        old = read_text(ids.get("previous"), 256) or person.user_id
-        new = read_text(ids.get("current"), 256) or read_text(system.get("user_id"), 256)
+        old = read_id(ids.get("previous")) or person.user_id
+        new = read_id(ids.get("current")) or read_id(system.get("user_id"))
         if kind == "user_changed_user_id" and old and new and old != new:
             return IdentityChange(field="user_id", old=old, new=new, **change)
         known = self._known(person)
@@ -140,6 +143,16 @@ class MessageParser:
             external_id=external_id, person=known, kind="system", text=text, content=system, at=at, raw=item,
             **self.envelope.ids,
         )  # fmt: skip
+
+
+def bare_number(number: str) -> str:
+    """The ASCII digits of a number that may be written for people."""
+    return "".join(char for char in number if char in "0123456789")
+
+
+def type_of(item: dict[str, Any]) -> str:
+    """The item's type; where it is missing, the one whose part the item has."""
+    return read_text(item.get("type"), 40) or next((name for name in ("text", *MEDIA_TYPES) if name in item), "")
 
 
 def kind_and_content(item: dict[str, Any], kind: str) -> tuple[str, dict[str, Any]]:

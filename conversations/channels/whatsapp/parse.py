@@ -7,7 +7,7 @@ from typing import Any
 
 from conversations.channels.base import IdentityChange, OtherUpdate, Person, StatusUpdate, Unparsed, Update
 from conversations.channels.whatsapp.messages import MessageParser
-from conversations.channels.whatsapp.reading import Envelope, as_dict, as_list, read_text
+from conversations.channels.whatsapp.reading import Envelope, as_dict, as_list, read_id, read_text
 from crm.foundation import clock
 
 STATUSES = ("sent", "delivered", "read", "played", "failed")
@@ -88,14 +88,14 @@ def _history(envelope: Envelope, parser: MessageParser, chunk: Any) -> Iterator[
 
 
 def _status(envelope: Envelope, item: dict[str, Any]) -> Update:
-    external_id, status = read_text(item.get("id"), 256), read_text(item.get("status"), 40)
+    external_id, status = read_id(item.get("id")), read_text(item.get("status"), 40)
     if not external_id:
         raise ValueError("status without id")
     if status not in STATUSES or item.get("type") == "payment":
         return OtherUpdate(kind=f"status:{status or 'none'}"[:60], raw=item, **envelope.ids)
     error = as_dict((as_list(item.get("errors")) or [{}])[0])
     code = error.get("code")
-    address, user_id = read_text(item.get("recipient_id"), 64), read_text(item.get("recipient_user_id"), 256)
+    address, user_id = read_id(item.get("recipient_id"), 64), read_id(item.get("recipient_user_id"))
     if item.get("recipient_type") == "group":
         address = user_id = ""
     contact = envelope.contact_of(address, user_id)
@@ -115,9 +115,11 @@ def _status(envelope: Envelope, item: dict[str, Any]) -> Update:
 
 def _user_id_update(envelope: Envelope, item: dict[str, Any]) -> Update:
     ids = as_dict(item.get("user_id"))
-    old, new = read_text(ids.get("previous"), 256), read_text(ids.get("current"), 256)
+    old, new = read_id(ids.get("previous")), read_id(ids.get("current"))
     if not old or not new:
         raise ValueError("user_id_update without previous and current")
+    if old == new:
+        return OtherUpdate(kind=envelope.field, raw=item, **envelope.ids)
     return IdentityChange(
         field="user_id", old=old, new=new, at=clock.from_timestamp(item.get("timestamp")), raw=item, **envelope.ids
     )

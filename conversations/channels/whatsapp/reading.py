@@ -15,6 +15,14 @@ def read_text(value: Any, limit: int = 4096) -> str:
     return value[:limit] if isinstance(value, str) else ""
 
 
+def read_id(value: Any, limit: int = 256) -> str:
+    """An id as `read_text` gives it; a longer one raises ValueError, since cutting could make two ids one."""
+    text = read_text(value, limit + 1).strip()
+    if len(text) > limit:
+        raise ValueError("an id that is too long")
+    return text
+
+
 def as_dict(value: Any) -> dict[str, Any]:
     """The dict, or an empty one."""
     return value if isinstance(value, dict) else {}
@@ -25,6 +33,11 @@ def as_list(value: Any) -> list[Any]:
     if isinstance(value, list):
         return value
     return [value] if isinstance(value, dict) and value else []
+
+
+def _short(value: Any, limit: int) -> str:
+    text = read_text(value, limit + 1).strip()
+    return text if len(text) <= limit else ""
 
 
 @dataclass(frozen=True)
@@ -47,8 +60,8 @@ class Envelope:
                 profile = as_dict(contact.get("profile"))
                 people.append(
                     Person(
-                        address=read_text(contact.get("wa_id"), 64),
-                        user_id=read_text(contact.get("user_id"), 256),
+                        address=_short(contact.get("wa_id"), 64),
+                        user_id=_short(contact.get("user_id"), 256),
                         profile_name=read_text(profile.get("name"), 200),
                         username=read_text(profile.get("username"), 100).lstrip("@"),
                     )
