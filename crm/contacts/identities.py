@@ -203,8 +203,9 @@ def _key(field: str, value: str) -> str:
 
 
 def _create(channel: str, scope: str, at: dt.datetime, *, user_id: str = "", address: str = "") -> ChannelIdentity:
-    kind = Contact.Kind.GROUP if channel.endswith(GROUP_SUFFIX) else Contact.Kind.PERSON
-    contact = Contact.objects.create(kind=kind, phone=phones.e164(address))
+    contact = _awaited(address) or Contact.objects.create(
+        kind=Contact.Kind.GROUP if channel.endswith(GROUP_SUFFIX) else Contact.Kind.PERSON, phone=phones.e164(address)
+    )
     identity = ChannelIdentity(
         contact=contact, channel=channel, scope=scope, user_id=user_id or None, first_seen_at=at, last_seen_at=at
     )
@@ -213,6 +214,12 @@ def _create(channel: str, scope: str, at: dt.datetime, *, user_id: str = "", add
     identity.save()
     _refresh_contact(identity)
     return identity
+
+
+def _awaited(address: str) -> Contact | None:
+    """A contact that staff or an integrator entered with this number, before the person ever wrote."""
+    phone = phones.e164(address)
+    return Contact.objects.filter(phone=phone, identities=None).order_by("pk").first() if phone else None
 
 
 def _set(identity: ChannelIdentity, field: str, value: str | None) -> None:

@@ -9,7 +9,7 @@ from django.db import transaction
 from crm.contacts import identities
 from crm.contacts.identities import change, resolve
 from crm.contacts.models import ChannelIdentity, Contact, ContactTag, IdentityValue
-from tests.factories import TagFactory
+from tests.factories import ContactFactory, TagFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
@@ -211,3 +211,11 @@ def test_joining_tells_who_hangs_on_the_dropped_row():
     finally:
         identities.identities_joined.disconnect(receive)
     assert heard == [("34600111222", "ES.1")]
+
+
+def test_a_contact_entered_beforehand_is_the_person_who_then_writes():
+    entered = ContactFactory(name="Pilar Gómez", is_name_confirmed=True, phone="+34600111222")
+    identity = seen("34600111222", name="Pili")
+    assert identity.contact == entered
+    entered.refresh_from_db()
+    assert entered.name == "Pilar Gómez"
