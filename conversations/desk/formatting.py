@@ -2,6 +2,7 @@
 appear.
 """
 
+import functools
 import re
 
 from django.utils.html import escape
@@ -10,10 +11,11 @@ from django.utils.safestring import SafeString, mark_safe
 _CODE = re.compile(r"```(.+?)```|`([^`\n]+)`", re.S)
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)\]}*_~]")
 _MARKS = (
-    (re.compile(r"(?<![\w*])\*(?=\S)([^*\n]+?)(?<=\S)\*(?![\w*])"), "strong"),
-    (re.compile(r"(?<![\w_])_(?=\S)([^_\n]+?)(?<=\S)_(?![\w_])"), "em"),
-    (re.compile(r"(?<![\w~])~(?=\S)([^~\n]+?)(?<=\S)~(?![\w~])"), "s"),
+    (re.compile(r"(?<![^\W_])(?<!\*)\*(?=\S)([^*\n]+?)(?<=\S)\*(?![^\W_]|\*)"), "strong"),
+    (re.compile(r"(?<!\w)_(?=\S)([^_\n]+?)(?<=\S)_(?!\w)"), "em"),
+    (re.compile(r"(?<![^\W_])(?<!~)~(?=\S)([^~\n]+?)(?<=\S)~(?![^\W_]|~)"), "s"),
 )
+_TAG = re.compile(r"<(/?)(\w+)>")
 
 
 def formatted(text: str) -> SafeString:
@@ -40,5 +42,16 @@ def _plain(text: str) -> str:
 def _marked(text: str) -> str:
     html = str(escape(text))
     for pattern, tag in _MARKS:
-        html = pattern.sub(rf"<{tag}>\1</{tag}>", html)
+        html = pattern.sub(functools.partial(_wrapped, tag), html)
     return html
+
+
+def _wrapped(tag: str, found: re.Match[str]) -> str:
+    """The marked words in `tag`; unchanged where the mark would cross another one, as in "*a _b* c_"."""
+    open_tags: list[str] = []
+    for closing, name in _TAG.findall(found[1]):
+        if not closing:
+            open_tags.append(name)
+        elif not open_tags or open_tags.pop() != name:
+            return found[0]
+    return found[0] if open_tags else f"<{tag}>{found[1]}</{tag}>"

@@ -73,7 +73,7 @@ def _read_cursor(cursor: str) -> tuple[dt.datetime, int] | None:
     at, _sep, pk = cursor.partition("~")
     try:
         when = dt.datetime.fromisoformat(at.replace(" ", "+"))
-        return (when, int(pk)) if when.tzinfo else None
+        return (when.astimezone(dt.UTC), int(pk)) if when.tzinfo else None
     except (ValueError, OverflowError):
         return None
 

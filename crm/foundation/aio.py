@@ -22,6 +22,10 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
+        if left := asyncio.all_tasks(loop):
+            for task in left:
+                task.cancel()
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
     finally:
         loop.close()
 
@@ -41,7 +45,12 @@ def run[T](coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T
     """Run a coroutine on the background loop and wait for its result; raises what it raises, TimeoutError after
     `timeout` seconds.
     """
-    return asyncio.run_coroutine_threadsafe(coroutine, loop()).result(timeout)
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop())
+    try:
+        return future.result(timeout)
+    except TimeoutError:
+        future.cancel()
+        raise
 
 
 async def session() -> aiohttp.ClientSession:

@@ -4,6 +4,7 @@ Rows are the truth; a bell only wakes. A lost bell costs a second.
 """
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -57,12 +58,13 @@ def start() -> None:
 
 
 def stop(timeout: float = 3.0) -> None:
-    """Ask every drain to end after its round and wait at most `timeout` seconds each."""
+    """Ask every drain to end after its round and wait at most `timeout` seconds for all of them."""
     _stop.set()
     for bell in _bells.values():
         bell.set()
+    deadline = time.monotonic() + timeout
     for thread in _threads:
-        thread.join(timeout)
+        thread.join(max(deadline - time.monotonic(), 0))
     _threads.clear()
 
 

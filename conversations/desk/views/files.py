@@ -10,8 +10,8 @@ from django.utils.http import content_disposition_header
 from conversations.desk.gate import DeskRequest, desk_view
 from conversations.messaging.models import Attachment
 
-INLINE = ("image/jpeg", "image/png", "image/webp", "image/gif", "audio/", "video/")
-_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{0,15})$")
+_INLINE = re.compile(r"image/(jpeg|png|webp|gif)|(audio|video)/[a-z0-9.+-]{1,60}")
+_RANGE = re.compile(r"bytes=([0-9]{1,15})-([0-9]{0,15})")
 
 
 @desk_view("GET")
@@ -23,10 +23,10 @@ def attachment(request: DeskRequest, pk: uuid.UUID) -> HttpResponse:
     if found.state != Attachment.State.STORED:
         raise Http404
     mime_type = found.mime_type.partition(";")[0].strip().lower()
-    inline = mime_type.startswith(INLINE)
+    inline = _INLINE.fullmatch(mime_type) is not None
     try:
         response = _part(found, request.headers.get("Range", ""))
-    except OSError as error:
+    except (OSError, ValueError) as error:  # gone from the disk, or never there
         raise Http404 from error
     response["Content-Type"] = mime_type if inline else "application/octet-stream"
     disposition = content_disposition_header(not inline, found.filename or found.kind)
@@ -41,12 +41,12 @@ def attachment(request: DeskRequest, pk: uuid.UUID) -> HttpResponse:
 def _part(found: Attachment, wanted: str) -> HttpResponse:
     """The whole file, or the one range a player asks for."""
     with found.file.open("rb") as file:
-        match = _RANGE.match(wanted)
-        if match is None or int(match[1]) >= found.size:
+        match = _RANGE.fullmatch(wanted)
+        start = int(match[1]) if match else found.size
+        end = min(int(match[2] or found.size) if match else 0, found.size - 1)
+        if start > end:  # no range, or none that this file has
             return HttpResponse(file.read())
-        start = int(match[1])
-        end = min(int(match[2] or found.size - 1), found.size - 1)
         file.seek(start)
-        response = HttpResponse(file.read(max(end - start + 1, 0)), status=206)
+        response = HttpResponse(file.read(end - start + 1), status=206)
         response["Content-Range"] = f"bytes {start}-{end}/{found.size}"
         return response
