@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.servers import PrivatePostgres, PrivateRedis
 
@@ -55,12 +57,17 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the browser tests of a module in one process, where they share a server."""
-    for item in items:
-        if item.get_closest_marker("browser") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+class BrowserModulesWhole(LoadScopeScheduling):
+    """Hands tests out one by one, the browser tests of a module together: they share a server and a browser."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = nodeid.partition("::")[0]
+        return module if module.startswith("tests/browser/") else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BrowserModulesWhole:
+    """Used instead of --dist=loadgroup, whose marks xdist 3.8 loses under pytest 9.2."""
+    return BrowserModulesWhole(config, log)
 
 
 @pytest.fixture(scope="session")

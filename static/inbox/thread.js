@@ -5,7 +5,7 @@ import * as outbox from "./outbox.js";
 
 const RANK = { pending: 1, unknown: 1, sent: 2, delivered: 3, read: 4, played: 5 };
 const PENDING = new Set(["queued", "claimed", "sending", "accepted"]);
-const ASK = new Set(["failed", "unknown", "cancelled"]);
+const ASK = new Set(["queued", "failed", "unknown", "cancelled"]);
 const NEAR = 100, GROUP = 300, PAGES = 20;
 
 let root = null, log = null, items = null;
@@ -361,8 +361,11 @@ function hinted(hint) {
   if (hint.t === "message.created") { if (!bubble?.dataset.mid) pull.add(hint.m); }
   else if (!bubble) return;
   else if (hint.t === "message.updated") { if (!(Number(bubble.dataset.v) >= hint.ver)) pull.add(hint.m); }
-  else if (ASK.has(hint.s) || !RANK[bubble.dataset.st]) pull.add(hint.m);
-  else if (!PENDING.has(hint.s)) climb(bubble, hint.s);
+  else {
+    if (ASK.has(hint.s) || !RANK[bubble.dataset.st]) pull.add(hint.m);
+    else if (!PENDING.has(hint.s)) climb(bubble, hint.s);
+    if (hint.s === "queued" || $('.strip[data-state="circuit"]', root)) refreshState(); // the number may have stopped, or work again
+  }
 }
 
 export function start() {
