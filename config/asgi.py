@@ -28,13 +28,14 @@ from conversations.ingest.receiver import receive_webhook  # noqa: E402
 from conversations.live.publish import subscribe  # noqa: E402
 from conversations.live.registry import registry  # noqa: E402
 from crm.foundation import aio, work  # noqa: E402
+from crm.foundation.bodies import SMALL, BodyLimit  # noqa: E402
 
 log = structlog.get_logger(__name__)
 
 simulator = build_simulator() if settings.DEMO else None
 router = ProtocolTypeRouter(
     {
-        "http": django_app,
+        "http": BodyLimit(django_app, upload_max=settings.UPLOAD_MAX_BYTES + SMALL),
         "websocket": AllowedHostsOriginValidator(
             AuthMiddlewareStack(URLRouter([path("ws/inbox/", DeskConsumer.as_asgi())]))
         ),

@@ -278,7 +278,10 @@ class MessageSerializer(serializers.ModelSerializer[Message]):
         """The code and its sentence, while it matters."""
         if not message.error_code or message.status not in ERROR_STATUSES:
             return None
-        return {"code": message.error_code, "detail": codes.sentence(message.error_code)}
+        return {
+            "code": message.error_code,
+            "detail": codes.sentence(message.error_code, is_final=message.status == "failed"),
+        }
 
     @extend_schema_field(AuthorSerializer)
     def get_author(self, message: Message) -> dict[str, Any]:

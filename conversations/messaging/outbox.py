@@ -98,7 +98,7 @@ def deliver(messages: Sequence[Message]) -> None:
     departures = [_departure(message) for message in messages]
     for departure in departures:
         _prepare(departure)
-    leaving = [departure for departure in departures if departure.error is None and _begin(departure)]
+    leaving = [departure for departure in departures if departure.error is None and _begun(departure)]
     aio.run(_send_all(leaving))
     for departure in departures:
         if departure.error is None and not departure.external_id:
@@ -149,6 +149,15 @@ def _prepare(departure: Departure) -> None:
     except Exception as error:  # one message that cannot be put together must not hold the others
         log.exception("message cannot be put together", message=message.pk)
         departure.error = ChannelError("permanent", "bad_content", type(error).__name__)
+
+
+def _begun(departure: Departure) -> bool:
+    """Whether this message may leave now; if the database does not answer it stays claimed until its lease runs out."""
+    try:
+        return _begin(departure)
+    except DatabaseError:
+        log.exception("send not begun", message=departure.message.pk)
+        return False
 
 
 @in_transaction

@@ -11,14 +11,15 @@ TRIES = 3
 
 
 def in_transaction[**P, T](function: Callable[P, T]) -> Callable[P, T]:
-    """Run the function in a transaction, up to three times with jitter when the database asks to retry (not when
-    nested).
+    """Run the function in a transaction, up to three times with jitter when the database asks to retry; nested: in a
+    savepoint, once.
     """
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> T:
         if transaction.get_connection().in_atomic_block:
-            return function(*args, **kwargs)
+            with transaction.atomic():
+                return function(*args, **kwargs)
         for attempt in range(1, TRIES + 1):
             try:
                 with transaction.atomic():
