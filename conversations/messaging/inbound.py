@@ -78,7 +78,7 @@ def _message(
 def _payload(update: InboundMessage) -> dict[str, Any]:
     if update.kind == "call":
         return {"events": {str(update.content.get("event") or update.content.get("status") or "call"): update.content}}
-    return update.content
+    return update.content | {"history": True} if update.is_history else update.content
 
 
 def _attach(message: Message, part: InboundAttachment) -> None:
@@ -131,7 +131,9 @@ def _note_history(conversation: Conversation, message: Message) -> None:
     is_first = conversation.last_sort_at is None
     if previews.show(conversation, message):
         conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
-        conversation.save(update_fields=[*previews.FIELDS, "last_activity_at"])
+    if message.direction == Message.Direction.OUTBOUND:
+        summary.note_answer(conversation)
+    conversation.save(update_fields=[*previews.FIELDS, "last_activity_at", "waiting_since"])
     events.announce_message(message)
 
 

@@ -15,8 +15,9 @@ US = "us"
 
 
 def spoken(messages: MessageQuerySet) -> MessageQuerySet:
-    """Those of the person themselves."""
-    return messages.bubbles().filter(direction=Message.Direction.INBOUND).exclude(kind__in=SILENT_KINDS)
+    """Those the person wrote to us here; what is history was said elsewhere and waits for nothing."""
+    inbound = messages.bubbles().filter(direction=Message.Direction.INBOUND).exclude(kind__in=SILENT_KINDS)
+    return inbound.exclude(payload__has_key="history")
 
 
 def answered_at(conversation: Conversation) -> dt.datetime | None:

@@ -20,6 +20,7 @@ identity_divided = Signal()
 """Sent inside the transaction with `kept`, `heir` and `since`: what `kept` seemed to do from then on was the heir's."""
 
 GROUP_SUFFIX = "_group"
+SEEN = ("first_seen_at", "last_seen_at", "number_seen_at", "profile_name", "username", "profile_at")
 
 
 def resolve(
@@ -44,10 +45,7 @@ def resolve(
             identity = _find_or_make(channel, scope, user_id, address, at)
     except IntegrityError:  # somebody else made it a moment ago
         identity = _find_or_make(channel, scope, user_id, address, at)
-    if not user_id and (identity.number_seen_at is None or at > identity.number_seen_at):
-        identity.number_seen_at = at
-        identity.save(update_fields=["number_seen_at"])
-    _note_seen(identity, at, profile_name.strip()[:200], username.strip()[:100])
+    _note_seen(identity, at, profile_name.strip()[:200], username.strip()[:100], by_number=not user_id)
     return identity
 
 
@@ -285,24 +283,21 @@ def _take_profile(identity: ChannelIdentity, name: str, username: str, at: dt.da
         identity.profile_name, identity.username = identity.profile_name or name, identity.username or username
 
 
-def _note_seen(identity: ChannelIdentity, at: dt.datetime, profile_name: str, username: str) -> None:
-    fields: list[str] = []
-    if at > identity.last_seen_at:
-        identity.last_seen_at = at
-        fields.append("last_seen_at")
-    if at < identity.first_seen_at:
-        identity.first_seen_at = at
-        fields.append("first_seen_at")
+def _note_seen(
+    identity: ChannelIdentity, at: dt.datetime, profile_name: str, username: str, *, by_number: bool
+) -> None:
+    before = {field: getattr(identity, field) for field in SEEN}
+    identity.first_seen_at = min(identity.first_seen_at, at)
+    identity.last_seen_at = max(identity.last_seen_at, at)
+    if by_number:
+        identity.number_seen_at = max(identity.number_seen_at or at, at)
     if profile_name or username:
-        before = (identity.profile_name, identity.username, identity.profile_at)
         _take_profile(identity, profile_name, username, at)
-        if (identity.profile_name, identity.username, identity.profile_at) != before:
-            identity.save(update_fields=[*fields, "profile_name", "username", "profile_at"])
-            if (identity.profile_name, identity.username) != before[:2]:
-                _refresh_contact(identity)
-            return
-    if fields:
-        identity.save(update_fields=fields)
+    changed = [field for field in SEEN if getattr(identity, field) != before[field]]
+    if changed:
+        identity.save(update_fields=changed)
+    if "profile_name" in changed or "username" in changed:
+        _refresh_contact(identity)
 
 
 def _refresh_contact(identity: ChannelIdentity) -> None:

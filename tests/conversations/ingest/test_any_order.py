@@ -28,7 +28,7 @@ from tests.webhooks import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
-PERMUTATIONS = 25
+PERMUTATIONS = 23
 
 
 def echo(external_id, at, to=ANA, **more):
