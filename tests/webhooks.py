@@ -1,11 +1,13 @@
 """WhatsApp's side of a webhook: recorded bodies, bodies made to order, and everything they leave behind."""
 
+import asyncio
 import base64
 import copy
 import json
 from pathlib import Path
 
-from conversations.ingest import pipeline
+from conversations.graphapi.signature import sign
+from conversations.ingest import pipeline, receiver
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.messaging.models import Conversation, Message, ParkedUpdate
 from crm.contacts.models import ChannelIdentity, Contact
@@ -107,6 +109,36 @@ def arrive(inbox, *bodies) -> list[WebhookEvent]:
 
 def landings(event: WebhookEvent) -> list[tuple[str, str]]:
     return list(EventItem.objects.filter(event=event).order_by("position").values_list("kind", "outcome"))
+
+
+async def call(body, method="POST", headers=None, query="", chunk=1 << 20):
+    """One request straight into the ASGI route: (status, headers, body, how many chunks were read)."""
+    chunks = [body[start : start + chunk] for start in range(0, len(body), chunk)] or [b""]
+    read, sent = [], []
+
+    async def receive():
+        read.append(1)
+        more = len(read) < len(chunks)
+        return {"type": "http.request", "body": chunks[len(read) - 1], "more_body": more}
+
+    async def send(message):
+        sent.append(message)
+
+    if headers is None:
+        headers = [(b"x-hub-signature-256", sign(SECRET, body).encode())]
+    scope = {
+        "type": "http",
+        "method": method,
+        "path": receiver.PATH,
+        "query_string": query.encode(),
+        "headers": headers,
+    }
+    await receiver.receive_webhook(scope, receive, send)
+    return sent[0]["status"], dict(sent[0]["headers"]), sent[1]["body"], len(read)
+
+
+def ask(*args, **kwargs):
+    return asyncio.run(call(*args, **kwargs))
 
 
 def only_message() -> Message:

@@ -70,7 +70,7 @@ def build(stories: Sequence[Story], house: House, rng: random.Random, now: dt.da
     IdentityValue.objects.bulk_create([value for scene in scenes for value in scene.former])
     Conversation.objects.bulk_update([scene.conversation for scene in scenes], FOLDED)
     Contact.objects.bulk_update([scene.contact for scene in scenes], ["last_inbound_at"])
-    ChannelIdentity.objects.bulk_update(identities, ["last_seen_at", "profile_at"])
+    ChannelIdentity.objects.bulk_update(identities, ["last_seen_at", "number_seen_at", "profile_at"])
     ContactTag.objects.bulk_create(
         ContactTag(contact=scene.contact, tag=house.tags[tag], added_by=house.staff["marta"], added_at=scene.times[0])
         for scene in scenes

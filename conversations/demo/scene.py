@@ -168,6 +168,8 @@ class Scene:
         if isinstance(update, InboundMessage | ReactionUpdate):
             seen.last_seen_at = max(seen.last_seen_at, at)
             self.identity.last_seen_at = max(self.identity.last_seen_at, at)
+            if not update.person.user_id:
+                seen.number_seen_at = max(seen.number_seen_at or at, at)
             if seen.profile_at:
                 seen.profile_at = max(seen.profile_at, at)
 
