@@ -164,7 +164,7 @@ const pulls = [];
 /** A queue of ids fetched together: first after 30 ms, then at most once per `gap` ms, 50 ids a time, never while hidden. */
 export class Pull {
   constructor(run, gap) {
-    Object.assign(this, { run, gap, ids: new Set(), last: 0, timer: 0, control: null });
+    Object.assign(this, { run, gap, ids: new Set(), flying: new Set(), last: 0, timer: 0, control: null });
     pulls.push(this);
   }
 
@@ -183,6 +183,7 @@ export class Pull {
     if (document.hidden) return;
     const batch = [...this.ids].slice(0, 50);
     batch.forEach((id) => this.ids.delete(id));
+    this.flying = new Set(batch);
     this.last = Date.now();
     const control = this.control = new AbortController();
     let pause = 30;
@@ -191,7 +192,7 @@ export class Pull {
     } catch (error) {
       if (!control.signal.aborted && !(error.status < 500)) { batch.forEach((id) => this.ids.add(id)); pause = 2000; }
     }
-    if (this.control === control) this.control = null;
+    if (this.control === control) { this.control = null; this.flying.clear(); }
     this.schedule(pause);
   }
 

@@ -9,7 +9,7 @@ const ASK = new Set(["queued", "failed", "unknown", "cancelled"]);
 const NEAR = 100, GROUP = 300, PAGES = 20;
 
 let root = null, log = null, items = null;
-let stuck = true, unseen = 0, older = false, follow = null, reactTo = "";
+let stuck = true, height = 0, unseen = 0, older = false, follow = null, reactTo = "";
 let unsaid = [], sayTimer = 0, readTimer = 0, stateTimer = 0;
 
 const pull = new Pull(fetchMessages, 120);
@@ -19,7 +19,7 @@ const bubbles = () => $$(".msg", items);
 
 const distance = () => log.scrollHeight - log.scrollTop - log.clientHeight;
 function toBottom() {
-  log.scrollTop = log.scrollHeight;
+  log.scrollTop = height = log.scrollHeight;
   unseen = 0;
 }
 
@@ -44,7 +44,8 @@ function showBottom() {
 }
 
 function onScroll() {
-  stuck = distance() <= NEAR;
+  if (!stuck || log.scrollHeight === height) stuck = distance() <= NEAR; // what grew by itself is followed, not left
+  height = log.scrollHeight;
   if (stuck && unseen) { unseen = 0; markRead(); }
   showBottom();
   if (log.scrollTop < 400) loadOlder();
@@ -359,7 +360,7 @@ function hinted(hint) {
   if (hint.c !== current()) return;
   const bubble = article(hint.m);
   if (hint.t === "message.created") { if (!bubble?.dataset.mid) pull.add(hint.m); }
-  else if (!bubble) return;
+  else if (!bubble) { if (pull.flying.has(hint.m)) pull.add(hint.m); } // what is on its way may be older than this
   else if (hint.t === "message.updated") { if (!(Number(bubble.dataset.v) >= hint.ver)) pull.add(hint.m); }
   else {
     if (ASK.has(hint.s) || !RANK[bubble.dataset.st]) pull.add(hint.m);

@@ -93,6 +93,7 @@ def open_desk(open_context: OpenContext, sessions: dict[str, Any]) -> OpenDesk:
             page.locator("[name=password]").fill(password)
             page.get_by_test_id("login-submit").click()
             expect(page.get_by_test_id("list")).to_be_visible()
+            page.wait_for_load_state()
             sessions[email] = context.storage_state()
         return Desk(page)
 

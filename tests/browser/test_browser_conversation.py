@@ -199,6 +199,16 @@ def test_a_picture_and_a_document_reach_the_customer(open_desk: OpenDesk, simula
         assert shown.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") == 320
 
 
+def test_a_customers_picture_shows_by_itself(open_desk: OpenDesk, simulation: Simulation) -> None:
+    customer = simulation.customer("Toñi")
+    ana = with_customer(open_desk, customer)
+    start = now()
+    customer.does(type="image", image={"caption": "El golpe"})
+    expect(ana.bubble("El golpe").locator("img")).to_be_visible()
+    say("webhook to the picture", round((now() - start) * 1000))
+    expect(ana.bubble("El golpe")).to_have_count(1)
+
+
 def test_files_that_whatsapp_would_refuse_are_refused_with_the_reason(
     open_desk: OpenDesk, simulation: Simulation, watch: Watch, tmp_path: Path
 ) -> None:

@@ -199,6 +199,17 @@ def test_a_thread_opens_at_what_is_unread(open_desk: OpenDesk, simulation: Simul
     expect(divider).to_have_text("3 mensajes no leídos")
 
 
+def test_a_thread_with_pictures_opens_at_its_end(open_desk: OpenDesk) -> None:
+    ana = open_desk(ANA)
+    ana.rows.filter(has_text="Nuria Salas").click()
+    expect(ana.bubbles).to_have_count(12)
+    expect(ana.page.locator(".msg img").first).to_be_visible()
+    for _frame in range(3):
+        ana.page.wait_for_timeout(100)
+        expect(ana.bubbles.last).to_be_in_viewport()
+    expect(ana.page.get_by_test_id("to-bottom")).to_be_hidden()
+
+
 def test_older_pages_come_without_a_jump(open_desk: OpenDesk) -> None:
     ana = open_desk(ANA)
     ana.page.get_by_test_id("search").fill(LONG_THREAD)
