@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
+import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 40
@@ -29,6 +30,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def fresh_database_url() -> str:
+    """A new database on the suite's PostgreSQL; "" on SQLite, where every product has a file of its own."""
+    if os.environ.get("TEST_DATABASE") == "sqlite":
+        return ""
+    name = f"product_{uuid.uuid4().hex[:8]}"
+    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    return re.sub(r"/[^/]*$", f"/{name}", os.environ["DATABASE_URL"])
 
 
 class Process:

@@ -7,17 +7,14 @@ processes of their own that speak HTTP, set up with the commands a business woul
 
 import asyncio
 import json
-import os
-import re
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
-import psycopg
 import pytest
 from django.conf import settings
 
-from tests.product import PASSWORD, Desk, Product, Simulator, signed
+from tests.product import PASSWORD, Desk, Product, Simulator, fresh_database_url, signed
 
 SECRET, TOKEN = "the-app-secret", "the-access-token"
 
@@ -44,20 +41,10 @@ RECORDED = {
 }  # fmt: skip
 
 
-def database() -> str:
-    """A fresh database where the suite's PostgreSQL is; SQLite otherwise."""
-    if os.environ.get("TEST_DATABASE") == "sqlite":
-        return ""
-    name = f"path_{uuid.uuid4().hex[:8]}"
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
-    return re.sub(r"/[^/]*$", f"/{name}", os.environ["DATABASE_URL"])
-
-
 @pytest.fixture(scope="module")
 def product() -> Iterator[Product]:
     """An installation with one number and one agent, set up by its own commands."""
-    with Product(database_url=database(), redis_url=settings.REDIS_URL) as product:
+    with Product(database_url=fresh_database_url(), redis_url=settings.REDIS_URL) as product:
         product.manage("migrate", "--verbosity", "0")
         product.manage("collectstatic", "--noinput", "--verbosity", "0")
         callback = f"{product.url}/webhooks/whatsapp/"
