@@ -18,6 +18,7 @@ from crm.foundation.secrets import seal
 log = structlog.get_logger(__name__)
 
 QUEUE_MAX = 2000
+QUEUE_BYTES_MAX = 128 * 1024 * 1024
 BATCH_MAX = 200
 
 
@@ -40,6 +41,8 @@ class Batcher:
 
     def __init__(self) -> None:
         self._queue: deque[_Arrival] = deque()
+        self._queued_bytes = 0  # changed under the lock only, by the server's loop and by the writer
+        self._lock = threading.Lock()
         self._bell = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -59,16 +62,19 @@ class Batcher:
 
     async def put(self, body: bytes, signature: str, signer_ids: list[int], *, seconds: float) -> None:
         """Return after the bytes are committed; raises Overloaded after at most `seconds` otherwise."""
-        if len(self._queue) >= QUEUE_MAX:
+        if len(self._queue) >= QUEUE_MAX or self._queued_bytes + len(body) > QUEUE_BYTES_MAX:
             raise Overloaded("queue full")
         loop = asyncio.get_running_loop()
         arrival = _Arrival(body, signature, signer_ids, loop, loop.create_future())
-        self._queue.append(arrival)
+        with self._lock:
+            self._queue.append(arrival)
+            self._queued_bytes += len(body)
         self._bell.set()
         try:
             await asyncio.wait_for(asyncio.shield(arrival.done), seconds)
         except TimeoutError as error:
             arrival.abandoned.set()
+            arrival.done.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits any more
             raise Overloaded("database too slow") from error
 
     def _run(self) -> None:
@@ -76,10 +82,16 @@ class Batcher:
             self._bell.wait()
             self._bell.clear()
             while self._queue:
-                self._store([self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))])
+                self._store(self._next())
             if self._stop.is_set():
                 connection.close()
                 return
+
+    def _next(self) -> list[_Arrival]:
+        with self._lock:
+            arrivals = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
+            self._queued_bytes -= sum(len(arrival.body) for arrival in arrivals)
+        return arrivals
 
     def _store(self, arrivals: list[_Arrival]) -> None:
         waiting = [arrival for arrival in arrivals if not arrival.abandoned.is_set()]
