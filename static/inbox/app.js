@@ -20,10 +20,17 @@ function mount() {
   list.setTitle(root?.dataset.name);
 }
 
+let loading = 0, overtaken = false;
+
+/** Shows a conversation; what happened to it on the way is fetched afterwards. */
 async function load(path) {
+  loading = Number(new URL(path, location.href).pathname.match(PATH)[1]);
+  overtaken = false;
   pane.setAttribute("aria-busy", "true");
   await htmx.ajax("GET", path, { source: pane, target: pane, swap: "innerHTML" });
   pane.removeAttribute("aria-busy");
+  loading = 0;
+  if (overtaken) thread.resync();
 }
 
 async function open(link, byPointer) {
@@ -109,6 +116,7 @@ on("conversation.removed", (hint) => {
   toast(t("removed"));
   back();
 });
+for (const type of ["message.created", "message.updated", "message.status"]) on(type, (hint) => { overtaken ||= hint.c === loading; });
 document.addEventListener("click", onClick);
 addEventListener("popstate", route);
 outbox.start();

@@ -199,7 +199,7 @@ async function loadOlder() {
 }
 
 /** After a gap: pages from a safe point to the end, then what may have changed among the older ones. */
-async function resync() {
+export async function resync() {
   if (!root) return;
   const here = root;
   const known = bubbles().filter((element) => !element.dataset.local);

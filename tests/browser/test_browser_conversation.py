@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, expect
+from playwright.sync_api import FilePayload, Route, expect
 
 from tests.browser.customers import Customer, Simulation
 from tests.browser.desks import ANA, LUIS, Desk, now, say
@@ -197,6 +197,23 @@ def test_a_picture_and_a_document_reach_the_customer(open_desk: OpenDesk, simula
         shown = desk.bubble("Así quedó").locator("img")
         expect(shown).to_be_visible()
         assert shown.evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") == 320
+
+
+def test_what_arrives_while_a_thread_is_on_its_way_is_in_it(open_desk: OpenDesk, simulation: Simulation) -> None:
+    customer = simulation.customer("Tania")
+    customer.writes("Hola, buenas")
+    ana = open_desk(ANA)
+    expect(ana.row(customer)).to_be_visible()
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        customer.writes("¿Hay alguien?")
+        expect(ana.preview(customer)).to_contain_text("¿Hay alguien?")
+        route.fulfill(response=answer)
+
+    ana.page.route(re.compile(r"/inbox/c/\d+/\?"), late, times=1)
+    ana.open(customer)
+    expect(ana.bubble("¿Hay alguien?")).to_have_count(1)
 
 
 def test_a_customers_picture_shows_by_itself(open_desk: OpenDesk, simulation: Simulation) -> None:

@@ -37,11 +37,10 @@ def inbox(request: DeskRequest) -> HttpResponse:
 def conversation(request: DeskRequest, pk: int) -> HttpResponse:
     """A thread: the fragment for htmx, else the whole page around it."""
     chosen = conversation_or_404(request, pk)
-    context = thread_context(request, chosen)
     if request.headers.get("HX-Request"):
-        response = render(request, "inbox/_thread.html", context)
+        response = render(request, "inbox/_thread.html", thread_context(request, chosen))
     else:
-        response = render(request, "inbox/page.html", page_context(request) | context)
+        response = render(request, "inbox/page.html", page_context(request) | thread_context(request, chosen))
     response["Vary"] = "HX-Request"
     return response
 
@@ -113,7 +112,8 @@ def preferences(request: DeskRequest) -> HttpResponse:
 
 
 def page_context(request: DeskRequest) -> dict[str, Any]:
-    """Everything the list side of the page needs."""
+    """Everything the list side of the page needs; what changes after `head` was read reaches the page as a hint."""
+    head = registry.settled
     query = ViewQuery.of(request.GET)
     found, cursor = query.page(request.user)
     return _rows_context(request, query, found, cursor) | {
@@ -123,7 +123,7 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
         "views": views_for(request.user, query),
         "simulator_url": f"/simulator/?lang={request.user.language}" if settings.DEMO else "",
         "page_config": {
-            "head": registry.settled,
+            "head": head,
             "rev": REVISION,
             "ws": "/ws/inbox/",
             "now": clock.now().timestamp(),
