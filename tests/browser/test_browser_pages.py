@@ -114,8 +114,9 @@ def test_on_a_phone_nothing_is_too_wide_and_back_returns(open_desk: OpenDesk, la
     body = marta.page.locator("[data-list-body]")
     marta.rows.nth(9).scroll_into_view_if_needed()
     body.evaluate("(body) => { body.scrollTop = 300; }")
-    place = body.evaluate("(body) => body.scrollTop")
     for index in (4, 6, 8):
+        marta.rows.nth(index).locator(".row-link").scroll_into_view_if_needed()
+        place = body.evaluate("(body) => body.scrollTop")
         marta.rows.nth(index).locator(".row-link").tap()
         expect(marta.log).to_be_in_viewport()
         expect(marta.page.get_by_test_id("list")).not_to_be_visible()
