@@ -47,12 +47,21 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Dispatch one connection."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif scope["type"] == "http" and scope["path"] == "/healthz/":
+        await _alive(send)
     elif scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
         await receive_webhook(scope, receive, send)
-    elif simulator is not None and scope["type"] == "http" and scope["path"].startswith("/simulator/"):
+    elif simulator is not None and scope["type"] == "http" and f"{scope['path']}/".startswith("/simulator/"):
         await simulator(scope | {"root_path": "/simulator"}, receive, send)
     else:
         await router(scope, receive, send)
+
+
+async def _alive(send: Any) -> None:
+    """The process answers, whatever host name it was asked by; whether it is ready to work is another question."""
+    headers = [(b"content-type", b"text/plain"), (b"content-length", b"2"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": b"ok"})
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

@@ -19,9 +19,9 @@ def main() -> int:
     django.setup()
     try:
         listener = bind(settings.BIND, settings.PORT)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         sys.stderr.write(
-            f"Port {settings.PORT} on {settings.BIND} cannot be used ({error.strerror}). "
+            f"Port {settings.PORT} on {settings.BIND} cannot be used ({getattr(error, 'strerror', error)}). "
             f"Stop what uses it or choose another one: PORT={settings.PORT + 1} make run\n"
         )
         return 1

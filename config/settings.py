@@ -38,11 +38,12 @@ else:
         raise ImproperlyConfigured(
             f"Set {', '.join(_missing)} in the environment (docs/operations.md says how), or DEMO=1 to try the product."
         )
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
 
 # Secure cookies and HSTS need TLS; a plain-http installation behind no proxy must say so explicitly.
 HTTPS = env.bool("HTTPS", not DEMO)
 BIND = "127.0.0.1" if DEMO else env.str("BIND", "127.0.0.1")
-PUBLIC_URL = f"http://127.0.0.1:{PORT}" if DEMO else env.str("PUBLIC_URL", "")
+PUBLIC_URL = f"http://127.0.0.1:{PORT}" if DEMO else env.str("PUBLIC_URL", "").rstrip("/")
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -92,8 +93,8 @@ TEMPLATES = [
 ]
 
 # Database: SQLite in DATA_DIR, or PostgreSQL by DATABASE_URL=postgres://…
-with env.prefixed("DATABASE_"):
-    _database = env.dj_db_url("URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")
+_sqlite = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(DATA_DIR / "db.sqlite3")}
+_database = dict(env.dj_db_url("DATABASE_URL")) if env.str("DATABASE_URL", "") else _sqlite
 if _database["ENGINE"] == "django.db.backends.sqlite3":
     _database |= {
         "ENGINE": "crm.foundation.sqlite",
@@ -106,9 +107,15 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
 else:
     _database |= {
         "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             "pool": {"min_size": 2, "max_size": env.int("DATABASE_POOL", 20), "timeout": 5},
             "connect_timeout": 2,
+            # A host that vanished without a word is noticed in seconds, not in hours.
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 10_000,
             "options": "-c lock_timeout=5000 -c statement_timeout=30000",
         },
     }
@@ -151,7 +158,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"
 CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_AGE = 14 * 24 * 3600
-CSRF_TRUSTED_ORIGINS = _words("CSRF_TRUSTED_ORIGINS")
+CSRF_TRUSTED_ORIGINS = _words("CSRF_TRUSTED_ORIGINS") + ([PUBLIC_URL] if PUBLIC_URL else [])
 SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", False)

@@ -1,6 +1,7 @@
 """What the app does when others announce something, on one screen: signal receivers, registrations, drains."""
 
 import datetime as dt
+import functools
 from typing import Any
 
 from django.db.models import Q
@@ -43,7 +44,8 @@ def contacts_of_visible_conversations(user: User) -> Q:
 
 visibility.register(contacts_of_visible_conversations)
 work.register("pipeline", pipeline.drain)
-work.register("outbox", outbox.drain)
+work.register("outbox", functools.partial(outbox.drain, with_files=False))
+work.register("outbox_files", functools.partial(outbox.drain, with_files=True))
 work.register("media", media.drain)
 work.register("receipts", receipts.drain)
 work.register("housekeeping", housekeeping.drain)

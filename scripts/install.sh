@@ -8,7 +8,7 @@ locks=requirements.lock
 [ "${1:-}" != dev ] || locks="requirements.lock requirements-dev.lock"
 
 works() {
-    .venv/bin/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1
+    .venv/bin/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1
 }
 
 is_of_the_given_python() {

@@ -7,6 +7,12 @@ if ! mkdir -p "$DATA_DIR" 2>/dev/null || [ ! -w "$DATA_DIR" ]; then
     echo "DATA_DIR=$DATA_DIR cannot be written: give this user the right to write there, or choose another, as in: make DATA_DIR=/path/to/data run" >&2
     exit 1
 fi
+case "$PORT" in
+    "" | *[!0-9]*)
+        echo "PORT=$PORT is not a port: give a number from 1 to 65535, as in: make PORT=8080 run" >&2
+        exit 1
+        ;;
+esac
 export DEMO=1
 .venv/bin/python manage.py setup
 exec .venv/bin/python -m config.serve

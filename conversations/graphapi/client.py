@@ -104,13 +104,11 @@ class GraphClient:
         )
 
     async def download(self, url: str, *, limit: int) -> bytes:
-        """The bytes behind a media URL, at most `limit` (counted while reading); raises TooLarge, Gone or NotSent."""
+        """The bytes behind a media URL, at most `limit` (counted while reading); raises TooLarge or NotSent."""
         try:
             async with self.session.get(
                 url, headers=self.headers, timeout=MEDIA_TIMEOUT, allow_redirects=False
             ) as response:
-                if response.status in (401, 403, 404, 410):
-                    raise Gone(f"HTTP {response.status}")
                 if response.status != 200:
                     raise NotSent(f"HTTP {response.status}")
                 return await _body(response, limit)

@@ -12,8 +12,10 @@ from crm.foundation import clock
 
 EVENTS_KEPT = dt.timedelta(days=7)
 QUARANTINE_KEPT = dt.timedelta(days=90)
+PARKED_KEPT = dt.timedelta(days=30)
 CLEANING_SECONDS = 600
 BATCH = 500
+ROUNDS = 20
 
 _cleaned_at = float("-inf")
 
@@ -25,9 +27,13 @@ def drain() -> bool:
         return True
     if time.monotonic() - _cleaned_at >= CLEANING_SECONDS:
         _cleaned_at = time.monotonic()
+        deliveries.sweep_parked(since=PARKED_KEPT)
+        deliveries.delete_parked(PARKED_KEPT)
         replay.delete_old()
         media.delete_unsent()
-        delete_old_events()
+        for _round in range(ROUNDS):
+            if not delete_old_events():
+                break
     return False
 
 
@@ -39,5 +45,5 @@ def delete_old_events(limit: int = BATCH) -> int:
     count = 0
     for old in (done, bad):
         chosen = list(old.order_by("pk").values_list("pk", flat=True)[:limit])
-        count += WebhookEvent.objects.filter(pk__in=chosen).delete()[0]
+        count += WebhookEvent.objects.filter(pk__in=chosen).only("pk").delete()[0]
     return count

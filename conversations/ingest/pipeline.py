@@ -3,11 +3,13 @@
 What cannot be understood is quarantined with its bytes and can be replayed; nothing is raised at the provider.
 """
 
+import contextlib
 import datetime as dt
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 import structlog
 from cryptography.fernet import InvalidToken
@@ -41,7 +43,8 @@ log = structlog.get_logger(__name__)
 
 BATCH = 20
 CHUNK = 50
-LEASE = dt.timedelta(minutes=2)
+LEASE = dt.timedelta(seconds=30)
+BLAMELESS_FOR = dt.timedelta(days=1)
 MOST_ATTEMPTS = 5
 CLOCKS_DIFFER = dt.timedelta(hours=1)
 Outcome = EventItem.Outcome
@@ -68,29 +71,40 @@ def drain() -> bool:
 
 @in_transaction
 def claim(limit: int) -> list[WebhookEvent]:
-    """Take up to `limit` pending events, oldest first; the attempt is counted before anything is tried."""
+    """Take up to `limit` pending events, oldest first, for half a minute."""
     now = clock.real()
     pending = WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING).exclude(lease_until__gt=now)
     events = list(pending.select_for_update(skip_locked=True).order_by("pk")[:limit])
-    for event in events:
-        event.attempts_count += 1
-    WebhookEvent.objects.filter(pk__in=[event.pk for event in events]).update(
-        lease_until=now + LEASE, attempts_count=F("attempts_count") + 1
-    )
+    WebhookEvent.objects.filter(pk__in=[event.pk for event in events]).update(lease_until=now + LEASE)
     return events
 
 
 def process(events: Sequence[WebhookEvent]) -> None:
     """Apply events; an event that fails for a passing reason stays pending, one that never succeeds is quarantined."""
     for event in events:
-        if event.attempts_count > MOST_ATTEMPTS:
-            _quarantine(event, "given up after repeated crashes")
-            continue
         try:
+            if event.attempts_count >= MOST_ATTEMPTS:
+                _quarantine(event, "given up after repeated crashes")
+                continue
+            _renew(event, attempts_count=F("attempts_count") + 1)  # counted before anything is tried
             _process(event)
         except (DatabaseError, InterfaceError) as error:
             log.warning("event waits for the database", webhook=event.pk, error=type(error).__name__)
-            WebhookEvent.objects.filter(pk=event.pk).update(lease_until=clock.real() + dt.timedelta(seconds=2))
+            with contextlib.suppress(DatabaseError, InterfaceError):
+                _wait_for_database(event)
+
+
+def _renew(event: WebhookEvent, **more: Any) -> None:
+    """The event is ours for another half minute."""
+    WebhookEvent.objects.filter(pk=event.pk).update(lease_until=clock.real() + LEASE, **more)
+
+
+def _wait_for_database(event: WebhookEvent) -> None:
+    """Try again soon; that try was not the event's fault, unless it has gone on for a day."""
+    more: dict[str, Any] = {}
+    if clock.real() - event.received_at < BLAMELESS_FOR:
+        more["attempts_count"] = event.attempts_count
+    WebhookEvent.objects.filter(pk=event.pk).update(lease_until=clock.real() + dt.timedelta(seconds=2), **more)
 
 
 def replay(events: Sequence[WebhookEvent]) -> None:
@@ -130,6 +144,7 @@ def _process(event: WebhookEvent) -> None:
 @in_transaction
 def _process_chunk(event: WebhookEvent, chunk: Sequence[tuple[int, Update]], inboxes: dict[str, Inbox]) -> None:
     items = []
+    _renew(event)
     for position, update in chunk:
         item = EventItem(event=event, position=position, kind=_kind(update))
         try:

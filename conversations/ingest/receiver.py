@@ -15,6 +15,7 @@ PATH = "/webhooks/whatsapp/"
 CHALLENGE_MAX = 200
 # Reading the secrets and storing the bytes together: Meta is answered within two seconds.
 ANSWER_SECONDS = 1.8
+READ_SECONDS = 15.0
 
 
 class _Refused(Exception):
@@ -75,9 +76,9 @@ async def _body(receive: Any, headers: dict[bytes, list[bytes]]) -> bytes:
     content_type = headers.get(b"content-type", [b"application/json"])[0].partition(b";")[0].strip().lower()
     if content_type not in (b"application/json", b""):
         raise _Refused(415, "send application/json")
-    body = bytearray()
+    body, started = bytearray(), time.monotonic()
     while True:
-        message = await receive()
+        message = await _within(READ_SECONDS - (time.monotonic() - started), receive)
         if message["type"] == "http.disconnect":
             raise _Refused(400, "incomplete")
         body += message.get("body", b"")
@@ -85,6 +86,15 @@ async def _body(receive: Any, headers: dict[bytes, list[bytes]]) -> bytes:
             raise _Refused(413, "too large")
         if not message.get("more_body"):
             return bytes(body)
+
+
+async def _within(seconds: float, receive: Any) -> Any:
+    """The next part of a body; a sender that trickles is not waited for."""
+    try:
+        async with asyncio.timeout(max(seconds, 0)):
+            return await receive()
+    except TimeoutError as error:
+        raise _Refused(408, "too slow") from error
 
 
 async def _fresh_key_ring(seconds: float) -> None:

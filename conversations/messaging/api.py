@@ -144,7 +144,7 @@ class MessagesOfConversation(mixins.ListModelMixin, viewsets.GenericViewSet[Mess
             content=_content(chosen, user_of(request), body),
             origin="api",
             reply_to=_quoted(chosen, body["reply_to"]),
-            client_id=body.get("client_id"),
+            client_id=body.get("client_id") or uuid.uuid4(),  # chosen here: a repeated transaction is one message
         )
         return Response(self.get_serializer(message).data, status=201 if is_new else 200)
 

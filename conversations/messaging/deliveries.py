@@ -10,6 +10,7 @@ import orjson
 from django.db.models import Exists, OuterRef
 
 from conversations.channels.base import EditUpdate, Person, ReactionUpdate, RevokeUpdate, StatusUpdate
+from conversations.channels.whatsapp import codes
 from conversations.inboxes.models import Inbox
 from conversations.messaging import events, previews, window
 from conversations.messaging.models import Attempt, Message, ParkedUpdate, Reaction
@@ -24,6 +25,8 @@ KINDS: dict[str, type[Applicable]] = {
     "edit": EditUpdate,
     "revoke": RevokeUpdate,
 }
+# A failure reported later than this says nothing about the number's present state.
+FRESH = dt.timedelta(minutes=10)
 # A total order: what is higher replaces what is lower, so the order of arrival does not matter.
 LADDER = {
     name: rank
@@ -56,14 +59,22 @@ def apply_parked(message: Message) -> None:
 
 
 @in_transaction
-def sweep_parked(limit: int = 50) -> int:
-    """Apply parked updates whose message has appeared meanwhile (both may have been written at the same moment)."""
+def sweep_parked(limit: int = 50, *, since: dt.timedelta = dt.timedelta(hours=1)) -> int:
+    """Apply updates parked within `since` whose message has appeared (both may have been written at one moment)."""
     known = Message.objects.filter(inbox=OuterRef("inbox"), external_id=OuterRef("external_id"))
-    stuck = ParkedUpdate.objects.filter(Exists(known), applied_at=None).order_by("pk")[:limit]
+    stuck = ParkedUpdate.objects.filter(Exists(known), applied_at=None, created_at__gte=clock.now() - since).order_by(
+        "pk"
+    )[:limit]
     targets = {(parked.inbox_id, parked.external_id) for parked in stuck}
     for inbox_id, external_id in targets:
         apply_parked(_locked().get(inbox=inbox_id, external_id=external_id))
     return len(targets)
+
+
+def delete_parked(older_than: dt.timedelta, limit: int = 5000) -> int:
+    """Delete updates parked longer ago, applied or not: their message will not come; returns how many."""
+    old = ParkedUpdate.objects.filter(created_at__lt=clock.now() - older_than).order_by("pk")
+    return ParkedUpdate.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
 
 
 def _locked() -> Any:
@@ -137,10 +148,18 @@ def _apply_status(message: Message, update: StatusUpdate) -> None:
     if is_higher(update.status, message.status):
         message.status = Message.Status(update.status)
     if (message.status, message.error_code) != before:
+        if message.status == Message.Status.FAILED:
+            _stop_number(message, at)
         _changed(message)
         events.announce_status(message)
     else:
         message.save()
+
+
+def _stop_number(message: Message, at: dt.datetime) -> None:
+    """Some failures that come later stop the whole number too (payment, restriction); old news do not."""
+    if codes.kind_of_text(message.error_code) == codes.CIRCUIT and clock.now() - at < FRESH:
+        message.inbox.open_circuit(message.error_code)
 
 
 def is_higher(new: str, old: str) -> bool:

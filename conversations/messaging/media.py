@@ -10,15 +10,16 @@ import filetype
 import structlog
 from django.core.files.base import ContentFile
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from PIL import Image, UnidentifiedImageError
 
 from conversations.channels.registry import channel_for
-from conversations.channels.whatsapp import limits
+from conversations.channels.whatsapp import codes, limits
 from conversations.graphapi.client import Gone, TooLarge
-from conversations.graphapi.errors import GraphError
+from conversations.graphapi.errors import GraphError, Refused
+from conversations.inboxes.models import Inbox
 from conversations.messaging import events, outbound
-from conversations.messaging.models import Attachment, Conversation
+from conversations.messaging.models import Attachment, Conversation, Message
 from conversations.messaging.outbox import address_of
 from crm.foundation import aio, clock
 from crm.foundation.text import clean_text
@@ -32,9 +33,10 @@ LEASE = dt.timedelta(minutes=6)
 FIRST_BACKOFF, LONGEST_BACKOFF = 30, 6 * 3600
 UNSENT_UPLOADS = dt.timedelta(hours=24)
 MOST_PIXELS = 50_000_000
-# A media id Graph no longer knows five times over about three hours is gone for good.
-MOST_GONE = 5
+# A media id that Graph still does not know after a day is gone for good.
+GONE_AFTER = dt.timedelta(days=1)
 SNIFF_BYTES = 8192
+STORED_FIELDS = ("state", "next_attempt_at", "attempts_count", "file", "mime_type", "size", "sha256", "width", "height")
 
 
 def drain() -> bool:
@@ -110,7 +112,9 @@ def _claim() -> list[Attachment]:
     now = clock.real()
     with transaction.atomic():
         due = Attachment.objects.filter(
-            Q(next_attempt_at=None) | Q(next_attempt_at__lte=now), state=Attachment.State.PENDING
+            Q(next_attempt_at=None) | Q(next_attempt_at__lte=now),
+            state=Attachment.State.PENDING,
+            conversation__inbox__in=Inbox.objects.sendable().values("pk"),
         )
         chosen = list(
             due.select_for_update(skip_locked=True).order_by("next_attempt_at").values_list("pk", flat=True)[:BATCH]
@@ -134,10 +138,12 @@ def _fetch(attachment: Attachment) -> None:
         _finish(attachment, Attachment.State.FAILED)
         return
     except GraphError as error:
+        if isinstance(error, Refused) and codes.kind_of(error.code, error.http_status) == codes.CIRCUIT:
+            conversation.inbox.open_circuit(str(error.code))
         _try_later(attachment, gone=isinstance(error, Gone))
         return
     if not _matches(data, info.sha256):
-        _try_later(attachment, gone=True)
+        _try_later(attachment, gone=False)
         return
     attachment.mime_type = attachment.mime_type or clean_text(info.mime_type, 100)
     _keep(attachment, data)
@@ -172,7 +178,7 @@ def _dimensions(data: bytes) -> tuple[int | None, int | None]:
 def _try_later(attachment: Attachment, *, gone: bool) -> None:
     age = clock.real() - attachment.created_at
     attachment.attempts_count += 1
-    if age > KEPT_BY_PROVIDER or (gone and attachment.attempts_count >= MOST_GONE):
+    if age > (GONE_AFTER if gone else KEPT_BY_PROVIDER):
         _finish(attachment, Attachment.State.EXPIRED)
         return
     wait = min(FIRST_BACKOFF * 4 ** min(attachment.attempts_count - 1, 6), LONGEST_BACKOFF)
@@ -183,9 +189,9 @@ def _try_later(attachment: Attachment, *, gone: bool) -> None:
 @transaction.atomic
 def _finish(attachment: Attachment, state: str) -> None:
     attachment.state, attachment.next_attempt_at = state, None
-    attachment.save()
+    attachment.save(update_fields=STORED_FIELDS)
     message = attachment.message
     assert message is not None
-    message.version += 1
-    message.save(update_fields=["version"])
+    Message.objects.filter(pk=message.pk).update(version=F("version") + 1)  # it may have changed meanwhile
+    message.refresh_from_db(fields=["version", "conversation"])
     events.announce_message(message, "message.updated")

@@ -67,7 +67,7 @@ def compose(
         _show_reaction(row, content)
     else:
         _note_sent(row, message)
-    work.ring("outbox")
+    work.ring("outbox_files" if isinstance(content, Upload) else "outbox")
     return message, True
 
 
@@ -114,6 +114,7 @@ def retry(message: Message) -> Message:
     previews.refresh(row)
     events.announce_status(row)
     work.ring("outbox")
+    work.ring("outbox_files")
     return row
 
 

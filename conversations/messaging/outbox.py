@@ -19,7 +19,7 @@ from conversations.channels.base import Address, Channel, ChannelError, Outbound
 from conversations.channels.registry import channel_for
 from conversations.inboxes.models import Inbox
 from conversations.messaging import content, deliveries, events, previews
-from conversations.messaging.models import Attempt, Message
+from conversations.messaging.models import Attachment, Attempt, Message
 from crm.foundation import aio, clock
 from crm.foundation.retrying import in_transaction
 
@@ -50,17 +50,19 @@ class Departure:
     error: ChannelError | None = None
 
 
-def drain() -> bool:
-    """One round: recover lost leases, claim, deliver; True if there may be more."""
+def drain(*, with_files: bool | None = None) -> bool:
+    """One round: recover lost leases, claim (only messages with, or without, files), deliver; True if there may be
+    more. Files have a drain of their own: a slow upload holds up no text.
+    """
     recover()
-    messages = claim(BATCH)
+    messages = claim(BATCH, with_files=with_files)
     if messages:
         deliver(messages)
     return bool(messages)
 
 
 @in_transaction
-def claim(limit: int) -> list[Message]:
+def claim(limit: int, *, with_files: bool | None = None) -> list[Message]:
     """Take up to `limit` messages, the first unsent one of each conversation, by (priority, id)."""
     now = clock.real()
     earlier = Message.objects.filter(
@@ -72,6 +74,9 @@ def claim(limit: int) -> list[Message]:
         status=Message.Status.QUEUED,
         inbox__in=Inbox.objects.sendable().values("pk"),
     )
+    if with_files is not None:
+        attached = Exists(Attachment.objects.filter(message=OuterRef("pk")))
+        ready = ready.filter(attached if with_files else ~attached)
     chosen = list(
         ready.select_for_update(of=("self",), skip_locked=True)
         .order_by("priority", "pk")
@@ -81,8 +86,8 @@ def claim(limit: int) -> list[Message]:
     Message.objects.filter(pk__in=chosen).update(
         status=Message.Status.CLAIMED, lease=lease, lease_until=now + CLAIM_LEASE
     )
-    with_files = Message.objects.filter(pk__in=chosen, attachments__isnull=False).values("pk")
-    Message.objects.filter(pk__in=list(with_files.values_list("pk", flat=True))).update(lease_until=now + UPLOAD_LEASE)
+    slow = Attachment.objects.filter(message__in=chosen).values_list("message", flat=True)
+    Message.objects.filter(pk__in=list(slow)).update(lease_until=now + UPLOAD_LEASE)
     return list(
         Message.objects.filter(pk__in=chosen, lease=lease)
         .select_related(

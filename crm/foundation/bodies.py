@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import orjson
+from django.utils.translation import gettext_lazy as _
+
+TOO_BIG = _("The body is too big. Send less at once; files have their own address.")
 SMALL = 4 * 1024 * 1024
 
 
@@ -37,6 +41,11 @@ class BodyLimit:
                 raise _TooLarge
             await self.app(scope, counted, send)
         except _TooLarge:
-            headers = [(b"content-type", b"text/plain"), (b"content-length", b"9"), (b"connection", b"close")]
+            body = orjson.dumps({"code": "too_big", "detail": str(TOO_BIG)})
+            headers = [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+                (b"connection", b"close"),
+            ]
             await send({"type": "http.response.start", "status": 413, "headers": headers})
-            await send({"type": "http.response.body", "body": b"too large"})
+            await send({"type": "http.response.body", "body": body})

@@ -1,14 +1,28 @@
 """Logging by structlog: one line per event, no message text, no names; of phone numbers only the last digits."""
 
 import logging.config
+import sys
+import traceback
 from typing import Any
 
 import structlog
+from django.db.utils import DatabaseError
 
 
 def last_digits(number: str | None) -> str:
     """A phone number or id fit for a log line: `…678`."""
     return f"…{number[-3:]}" if number else "-"
+
+
+def without_values(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """A database error quotes the row that failed: keep its type and the places it passed, not its text."""
+    info = event.get("exc_info")
+    error = sys.exc_info()[1] if info is True else info[1] if isinstance(info, tuple) else info
+    if isinstance(error, DatabaseError):
+        event["exc_info"] = None
+        event["error"] = type(error).__name__
+        event["at"] = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-4:]]
+    return event
 
 
 def configure_logging(*, level: str, as_json: bool) -> None:
@@ -35,11 +49,12 @@ def configure_logging(*, level: str, as_json: bool) -> None:
                     "()": structlog.stdlib.ProcessorFormatter,
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        without_values,
                         structlog.processors.format_exc_info,
                         renderer,
                     ]
                     if as_json
-                    else [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    else [structlog.stdlib.ProcessorFormatter.remove_processors_meta, without_values, renderer],
                     "foreign_pre_chain": shared,
                 }
             },

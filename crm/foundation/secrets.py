@@ -3,10 +3,13 @@
 import functools
 from typing import Any
 
-from cryptography.fernet import Fernet, MultiFernet
+import structlog
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+
+log = structlog.get_logger(__name__)
 
 
 @functools.lru_cache(maxsize=4)
@@ -42,4 +45,8 @@ class EncryptedTextField(models.TextField):
         return seal(value.encode()).decode() if value else value
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> str | None:
-        return unseal(value.encode()).decode() if value else value
+        try:
+            return unseal(value.encode()).decode() if value else value
+        except InvalidToken:  # fails closed: an empty secret signs nothing, an empty token is refused
+            log.error("secret unreadable: its encryption key is not configured", field=str(self))
+            return ""

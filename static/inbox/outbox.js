@@ -1,5 +1,5 @@
 // Messages on their way out: kept in IndexedDB, sent in order per conversation, repeated with the same client_id.
-import { emit, http, me, on, recall, remember, SessionLost, t } from "./ui.js";
+import { emit, http, me, on, SessionLost, t } from "./ui.js";
 
 const DELAYS = [2000, 5000, 15000, 30000], GIVE_UP = 600000, DAY = 86400000;
 const FINAL = new Set([400, 404, 409, 413, 422]);
@@ -20,14 +20,18 @@ const database = new Promise((resolve) => {
   }
 });
 
-/** Runs one operation on the store; null where the browser has none. */
+/** Runs one operation on the store; null where the browser has none or it fails. */
 async function store(mode, operate) {
   const db = await database;
   if (!db) return null;
   return new Promise((resolve) => {
-    const request = operate(db.transaction("sends", mode).objectStore("sends"));
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => resolve(null);
+    try {
+      const request = operate(db.transaction("sends", mode).objectStore("sends"));
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => resolve(null);
+    } catch {
+      resolve(null);
+    }
   });
 }
 const save = (entry) => store("readwrite", (sends) => sends.put(entry));
@@ -50,7 +54,6 @@ export function remove(id) {
   return store("readwrite", (sends) => sends.delete(id));
 }
 
-/** Tries a failed entry again under its own client_id. */
 export async function retry(id) {
   const entry = entries.get(id);
   if (!entry) return;
@@ -90,7 +93,7 @@ function attempt(entry) {
 }
 
 async function post(entry) {
-  if (saved.has(entry.client_id) && !(await store("readonly", (sends) => sends.get(entry.client_id)))) {
+  if (saved.has(entry.client_id) && (await store("readonly", (sends) => sends.get(entry.client_id))) === undefined) {
     entries.delete(entry.client_id);
     emit("outbox-sent", { entry, html: "" });
     return 0;
@@ -118,18 +121,13 @@ async function fail(entry, code, reason) {
   return 0;
 }
 
-/** At page load: shows and sends what an earlier page left; what is older than a day becomes a draft. */
+/** At page load: shows and sends what an earlier page left; what is older than a day waits for a decision. */
 export async function start() {
   on("live", wakeAll);
   addEventListener("online", wakeAll);
   for (const entry of (await store("readonly", (sends) => sends.getAll())) || []) {
     if (entry.user !== me || entries.has(entry.client_id)) continue;
-    if (Date.now() - entry.created > DAY) {
-      const key = `draft:${entry.c}:${entry.mode}`;
-      if (!recall(key)) remember(key, entry.text);
-      remove(entry.client_id);
-      continue;
-    }
+    if (Date.now() - entry.created > DAY) Object.assign(entry, { state: "failed", reason: t("fail_network") });
     entries.set(entry.client_id, entry);
     saved.add(entry.client_id);
     last = Math.max(last, entry.created);

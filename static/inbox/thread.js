@@ -9,8 +9,7 @@ const ASK = new Set(["queued", "failed", "unknown", "cancelled"]);
 const NEAR = 100, GROUP = 300, PAGES = 20;
 
 let root = null, log = null, items = null;
-let stuck = true, height = 0, unseen = 0, older = false, follow = null, reactTo = "";
-let unsaid = [], sayTimer = 0, readTimer = 0, stateTimer = 0;
+let stuck = true, height = 0, unseen = 0, older = false, follow = null, reactTo = "", unsaid = [], sayTimer = 0, readTimer = 0, stateTimer = 0;
 
 const pull = new Pull(fetchMessages, 120);
 export const current = () => (root ? Number(root.dataset.c) : 0);
@@ -234,7 +233,9 @@ export function refreshState(wait = 100) {
       learnClock(replaceById(strip, ".strip"));
       emit("window");
       tick(here);
-    } catch { /* asked again by the next hint */ }
+    } catch (error) { // asked again by the next hint
+      if (error.status === 404 && root === here) emit("conversation.removed", { c: current() });
+    }
   }, wait);
 }
 
@@ -247,7 +248,6 @@ function markRead() {
   }, 300);
 }
 
-/** Shows an outbox entry as a bubble at the end of the log. */
 export function showLocal(entry) {
   if (!root || entry.c !== current()) return;
   const known = article(entry.client_id);
@@ -262,7 +262,7 @@ export function showLocal(entry) {
   $("[data-who]", bubble).textContent = entry.mode === "note" ? t("your_note") : "";
   $("[data-txt]", bubble).textContent = entry.text;
   $("time", bubble).textContent = localTime(entry.created).slice(12, 17);
-  const quoted = $(".quoted", bubble);
+  const quoted = $(".quoted", bubble), failed = entry.state === "failed";
   quoted.hidden = !entry.quote;
   if (entry.quote) [quoted.children[0].textContent, quoted.children[1].textContent] = [entry.quote.author, entry.quote.text];
   $("[data-files]", bubble).replaceChildren(...entry.attachments.map((file) => {
@@ -270,9 +270,9 @@ export function showLocal(entry) {
     $("strong", line).textContent = file.name;
     return line;
   }));
-  const failed = entry.state === "failed";
   $(".tick", bubble).replaceWith($(`[data-tick="${entry.state}"]`, document.getElementById("tpl-ticks").content).cloneNode(true));
   $("[data-trouble]", bubble).hidden = !failed;
+  $('[data-act="local-edit"]', bubble).hidden = entry.attachments.length;
   $("[data-reason]", bubble).textContent = entry.reason || "";
   if (failed) alarm(entry.reason);
   mutate(() => { if (!known) place(bubble); regroup(); });
@@ -284,16 +284,16 @@ export function stickToBottom() {
 }
 
 async function post(url, form) {
+  const here = root;
   try {
-    merge(await (await http(url, { form })).text());
+    const html = await (await http(url, { form })).text();
+    if (root === here) merge(html);
   } catch (error) {
     toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
   }
 }
 
-function react(id, emoji) {
-  post(root.dataset.urlReact, { message: id, emoji });
-}
+const react = (id, emoji) => post(root.dataset.urlReact, { message: id, emoji });
 
 function openReactions(button, id) {
   const bar = document.getElementById("react-bar");
@@ -335,8 +335,8 @@ function act(button, event) {
 export function mount() {
   pull.clear();
   follow?.disconnect();
-  unsaid = [];
-  unseen = 0;
+  clearTimeout(readTimer);
+  [unsaid, unseen, readTimer] = [[], 0, 0];
   root = $(".thread", pane);
   if (!root) { log = items = null; return; }
   log = $("[data-log]", root);

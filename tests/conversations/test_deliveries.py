@@ -11,6 +11,7 @@ from django.db import transaction
 from conversations.ingest import housekeeping
 from conversations.messaging import deliveries
 from conversations.messaging.models import Attempt, Message, ParkedUpdate
+from crm.foundation import clock
 from tests.factories import MessageFactory
 from tests.webhooks import (
     T0,
@@ -248,3 +249,26 @@ def test_hundreds_of_shuffled_statuses_of_many_messages_end_the_same(inbox):
     expected = end(items)
     seeded = random.Random(5)
     assert all(end(seeded.sample(items * 2, len(items) * 2)) == expected for _ in range(10))
+
+
+def test_a_failure_of_the_whole_number_stops_the_number_and_old_news_does_not(inbox):
+    def payment_failed(external_id, when):
+        failure = [{"code": 131042, "title": "Payment issue"}]
+        return statuses(status(external_id, "failed", int(when.timestamp()), errors=failure))
+
+    now = clock.now()
+    for external_id in ("old", "new"):
+        sent_message(inbox, external_id)
+    arrive(inbox, payment_failed("old", now - dt.timedelta(hours=1)))
+    inbox.refresh_from_db()
+    assert inbox.circuit_code == ""
+    arrive(inbox, payment_failed("new", now))
+    inbox.refresh_from_db()
+    assert inbox.circuit_code == "131042"
+
+
+def test_what_is_parked_for_a_message_that_never_comes_is_forgotten(inbox):
+    arrive(inbox, statuses(status("theirs", "sent", T0)))
+    assert deliveries.delete_parked(housekeeping.PARKED_KEPT) == 0
+    ParkedUpdate.objects.update(created_at=clock.now() - housekeeping.PARKED_KEPT - dt.timedelta(minutes=1))
+    assert deliveries.delete_parked(housekeeping.PARKED_KEPT) == 1

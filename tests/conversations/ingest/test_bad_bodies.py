@@ -225,11 +225,18 @@ def test_a_database_that_is_away_postpones_and_loses_nothing(inbox, monkeypatch)
     assert only_message().text
 
 
-def test_an_event_that_crashes_its_worker_again_and_again_is_given_up_not_retried_for_ever(inbox):
+def test_an_event_that_crashes_its_worker_again_and_again_is_given_up_not_retried_for_ever(inbox, monkeypatch):
     event = store(inbox, recorded("text"))
-    for _ in range(pipeline.MOST_ATTEMPTS):
-        assert pipeline.claim(1) == [event]
-        WebhookEvent.objects.update(lease_until=None)  # the worker died, its lease ran out
+
+    def dies(_event):
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_process", dies)
+        for _ in range(pipeline.MOST_ATTEMPTS):
+            with pytest.raises(SystemExit):
+                pipeline.drain()
+            WebhookEvent.objects.update(lease_until=None)  # the worker died, its lease ran out
     pipeline.drain()
     event.refresh_from_db()
     assert (event.state, event.reason) == ("quarantined", "given up after repeated crashes")
@@ -369,3 +376,19 @@ def test_a_change_of_number_without_a_usable_time_is_quarantined(inbox, at):
 def test_a_change_to_the_same_id_changes_nothing(inbox):
     (event,) = arrive(inbox, user_id_update("ES.1", "ES.1", T0))
     assert landings(event) == [("user_id_update", "stored")]
+
+
+def test_a_database_that_is_away_is_not_the_events_fault(inbox, monkeypatch):
+    event = store(inbox, recorded("text"))
+
+    def away(_event):
+        raise OperationalError("server closed the connection")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "_process", away)
+        for _ in range(pipeline.MOST_ATTEMPTS + 3):
+            pipeline.drain()
+            WebhookEvent.objects.update(lease_until=None)
+    pipeline.drain()
+    event.refresh_from_db()
+    assert event.state == "processed"

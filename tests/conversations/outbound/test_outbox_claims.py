@@ -9,7 +9,7 @@ from django.db import IntegrityError, close_old_connections, connection, transac
 
 from conversations.channels.base import Text
 from conversations.messaging import errors, outbound, outbox
-from conversations.messaging.models import Conversation, Message
+from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock
 from tests.conversations.outbound.sending import again, let_lease_expire, make_due, say, send
 from tests.factories import ConversationFactory, MessageFactory
@@ -281,3 +281,10 @@ def test_a_round_of_the_outbox_says_whether_there_was_work(graph, conversation):
     say(conversation)
     assert outbox.drain() is True
     assert outbox.drain() is False
+
+
+def test_files_have_a_drain_of_their_own(inbox):
+    text, photo = (say(ConversationFactory(inbox=inbox)) for _ in range(2))
+    Attachment.objects.create(message=photo, conversation=photo.conversation, kind="image", state="stored")
+    assert outbox.claim(10, with_files=False) == [text]
+    assert outbox.claim(10, with_files=True) == [photo]

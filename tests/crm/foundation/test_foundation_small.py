@@ -203,3 +203,13 @@ def test_the_loop_gives_up_waiting_in_time():
 
 async def _fails():
     raise ZeroDivisionError
+
+
+@pytest.mark.django_db
+def test_a_secret_whose_key_is_gone_is_empty_and_stops_nobody_else(settings):
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    AccountFactory(access_token="lost")
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    AccountFactory(access_token="kept")
+    tokens = WhatsAppAccount.objects.order_by("pk").values_list("access_token", flat=True)
+    assert list(tokens) == ["", "kept"]

@@ -1,0 +1,40 @@
+"""Log lines carry no values of rows."""
+
+import json
+import logging
+
+import structlog
+from django.db import IntegrityError
+
+from crm.foundation.logs import configure_logging
+
+
+def lines_of(write):
+    """What `write` logs, as the JSON formatter of a real installation prints it."""
+    configure_logging(level="INFO", as_json=True)
+    formatter, said = logging.getLogger().handlers[0].formatter, []
+    for name, exc_info in write:
+        try:
+            raise exc_info
+        except type(exc_info) as error:
+            record = logging.LogRecord(
+                name, logging.ERROR, __file__, 1, "failed", (), (type(error), error, error.__traceback__)
+            )
+            said.append(json.loads(formatter.format(record)))
+    return said
+
+
+def test_a_database_error_leaves_its_row_out():
+    (line,) = lines_of([("anything", IntegrityError("Key (wa_id)=(34600111222) already exists: luna rota"))])
+    assert "34600111222" not in json.dumps(line)
+    assert line["error"] == "IntegrityError"
+    assert any("test_log_values" in place for place in line["at"])
+
+
+def test_other_errors_keep_their_trace():
+    (line,) = lines_of([("anything", KeyError("status"))])
+    assert "KeyError" in line["exception"]
+
+
+def test_structlog_is_configured():
+    assert structlog.is_configured()
