@@ -152,6 +152,7 @@ def test_the_list_does_not_move_under_the_pointer(open_desk: OpenDesk, simulatio
     expect(ana.preview(second)).to_contain_text("Y yo")
     ana.rows.nth(2).hover()
     order = ana.page.locator(".row-name").all_inner_texts()
+    ana.page.wait_for_timeout(1100)  # WhatsApp counts in seconds: within one, the order would stay
     first.writes("¿Y lo mío?")
     pill = ana.page.get_by_test_id("new-pill")
     expect(pill).to_be_visible()
