@@ -201,8 +201,6 @@ class Address:
 class Channel(Protocol):
     """A channel speaking for one inbox; its coroutines run on the background loop."""
 
-    service_window: dt.timedelta | None
-
     async def send(self, message: OutboundMessage) -> str:
         """Send and return the provider's id; raises ChannelError."""
 

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F, Q
 from PIL import Image, UnidentifiedImageError
 
-from conversations.channels.registry import channel_for
+from conversations.channels.registry import WHATSAPP, channel_for
 from conversations.channels.whatsapp import codes, limits
 from conversations.graphapi.client import Gone, TooLarge
 from conversations.graphapi.errors import GraphError, Refused
@@ -130,7 +130,7 @@ def _claim() -> list[Attachment]:
 def _fetch(attachment: Attachment) -> None:
     assert attachment.message is not None
     conversation = attachment.message.conversation
-    channel = channel_for("whatsapp", address_of(conversation.inbox))
+    channel = channel_for(WHATSAPP, address_of(conversation.inbox))
     try:
         info = aio.run(channel.media_info(attachment.external_id))
         data = aio.run(channel.download(info.url, limit=limits.INBOUND_MAX))

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from conversations.channels.registry import channel_for
+from conversations.channels.registry import WHATSAPP, channel_for
 from conversations.graphapi.errors import GraphError
 from conversations.messaging.models import Conversation
 from conversations.messaging.outbox import address_of
@@ -30,7 +30,7 @@ async def _send(conversations: list[Conversation]) -> None:
 
 
 async def _mark(conversation: Conversation) -> None:
-    channel = channel_for("whatsapp", address_of(conversation.inbox))
+    channel = channel_for(WHATSAPP, address_of(conversation.inbox))
     try:
         await channel.mark_read(conversation.receipt_external_id, typing=conversation.receipt_is_typing)
     except GraphError:

@@ -1,4 +1,4 @@
-"""Logging by structlog: one line per event, no message text, no names; of phone numbers only the last digits."""
+"""Logging by structlog: one line per event, no message text, no names, no phone numbers."""
 
 import logging.config
 import sys
@@ -7,11 +7,6 @@ from typing import Any
 
 import structlog
 from django.db.utils import DatabaseError
-
-
-def last_digits(number: str | None) -> str:
-    """A phone number or id fit for a log line: `…678`."""
-    return f"…{number[-3:]}" if number else "-"
 
 
 def without_values(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """WhatsApp as a channel: our dataclasses to Graph's JSON, Graph's errors to our kinds."""
 
-import datetime as dt
 from typing import Any
 
 from django.conf import settings
@@ -26,8 +25,6 @@ from crm.foundation.text import clean_text
 
 class WhatsAppChannel:
     """Speaks for one WhatsApp number."""
-
-    service_window: dt.timedelta | None = dt.timedelta(hours=24)
 
     def __init__(self, address: Address) -> None:
         self.address = address
