@@ -35,7 +35,6 @@ class Update:
     phone_number_id: str = ""
     waba_id: str = ""
     at: dt.datetime | None = None
-    raw: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -219,7 +219,7 @@ def _reference(update: StatusUpdate) -> uuid.UUID | None:
 
 def _park(inbox: Inbox, update: Applicable, actor: str) -> None:
     kind = next(name for name, cls in KINDS.items() if isinstance(update, cls))
-    payload = {name: value for name, value in dataclasses.asdict(update).items() if name != "raw"}
+    payload = dataclasses.asdict(update)
     payload["at"] = update.at.isoformat() if update.at else None
     payload["actor"] = actor
     external_id = update.external_id if isinstance(update, StatusUpdate) else update.target_id

@@ -81,7 +81,6 @@ class MessageParser:
             "external_id": external_id,
             "person": person,
             "at": clock.from_timestamp(item.get("timestamp")),
-            "raw": item,
             "is_echo": is_echo,
             **self.envelope.ids,
         }
@@ -120,7 +119,6 @@ class MessageParser:
             is_forwarded=bool(context.get("forwarded") or context.get("frequently_forwarded")),
             group_id=read_id(item.get("group_id"), 250),
             at=clock.from_timestamp(item.get("timestamp")),
-            raw=item,
             **extra,
             **self.envelope.ids,
         )
@@ -129,7 +127,7 @@ class MessageParser:
         system = as_dict(item.get("system"))
         kind = read_text(system.get("type"), 60)
         text, at = read_text(system.get("body"), 1000), clock.from_timestamp(item.get("timestamp"))
-        change: dict[str, Any] = {"text": text, "at": at, "raw": item, "external_id": external_id, **self.envelope.ids}
+        change: dict[str, Any] = {"text": text, "at": at, "external_id": external_id, **self.envelope.ids}
         old, new = person.address, read_id(system.get("wa_id") or system.get("new_wa_id"), 64)
         if kind in ("user_changed_number", "customer_changed_number") and old and new and old != new:
             return IdentityChange(field="wa_id", old=old, new=new, **change)
@@ -140,7 +138,7 @@ class MessageParser:
             return IdentityChange(field="user_id", old=old, new=new, **change)
         known = self._known(person)
         return InboundMessage(
-            external_id=external_id, person=known, kind="system", text=text, content=system, at=at, raw=item,
+            external_id=external_id, person=known, kind="system", text=text, content=system, at=at,
             **self.envelope.ids,
         )  # fmt: skip
 

@@ -17,12 +17,12 @@ def parse(payload: Any) -> Iterator[Update]:
     """All updates of one webhook body; what cannot be read comes as Unparsed."""
     entries = payload.get("entry") if isinstance(payload, dict) else None
     if not isinstance(entries, list) or not entries:
-        yield Unparsed(reason="no entry", raw=payload if isinstance(payload, dict) else {})
+        yield Unparsed(reason="no entry")
         return
     for entry in entries:
         changes = entry.get("changes") if isinstance(entry, dict) else None
         if not isinstance(changes, list):
-            yield Unparsed(reason="entry without changes", raw=as_dict(entry))
+            yield Unparsed(reason="entry without changes")
             continue
         for change in changes:
             yield from _change(read_text(entry.get("id")), change)
@@ -31,7 +31,7 @@ def parse(payload: Any) -> Iterator[Update]:
 def _change(waba_id: str, change: Any) -> Iterator[Update]:
     value = change.get("value") if isinstance(change, dict) else None
     if not isinstance(value, dict):
-        yield Unparsed(reason="change without value", waba_id=waba_id, raw=as_dict(change))
+        yield Unparsed(reason="change without value", waba_id=waba_id)
         return
     field = read_text(change.get("field"))
     envelope = Envelope.of(waba_id, field, value)
@@ -43,7 +43,7 @@ def _change(waba_id: str, change: Any) -> Iterator[Update]:
         kind = field or "unknown"
         if field == "messages":
             kind = "errors" if value.get("errors") else "empty"
-        yield OtherUpdate(kind=kind, raw=value, **envelope.ids)
+        yield OtherUpdate(kind=kind, **envelope.ids)
 
 
 def _items(envelope: Envelope, value: dict[str, Any]) -> Iterator[Update]:
@@ -67,20 +67,20 @@ def _items(envelope: Envelope, value: dict[str, Any]) -> Iterator[Update]:
 
 def _guarded(envelope: Envelope, item: Any, read: Any) -> Update:
     if not isinstance(item, dict):
-        return Unparsed(reason="item is not an object", raw={"item": item}, **envelope.ids)
+        return Unparsed(reason="item is not an object", **envelope.ids)
     try:
         return read(item)
     except ValueError as error:
-        return Unparsed(reason=str(error)[:200], raw=item, **envelope.ids)
+        return Unparsed(reason=str(error)[:200], **envelope.ids)
 
 
 def _history(envelope: Envelope, parser: MessageParser, chunk: Any) -> Iterator[Update]:
     threads = as_list(chunk.get("threads")) if isinstance(chunk, dict) else []
     if not threads:  # the owner declined to share, or a chunk of only progress
-        yield OtherUpdate(kind="history", raw=as_dict(chunk), **envelope.ids)
+        yield OtherUpdate(kind="history", **envelope.ids)
     for thread in threads:
         if not isinstance(thread, dict):
-            yield Unparsed(reason="thread is not an object", raw={"item": thread}, **envelope.ids)
+            yield Unparsed(reason="thread is not an object", **envelope.ids)
             continue
         address = read_text(thread.get("id"))
         for item in as_list(thread.get("messages")):
@@ -92,7 +92,7 @@ def _status(envelope: Envelope, item: dict[str, Any]) -> Update:
     if not external_id:
         raise ValueError("status without id")
     if status not in STATUSES or item.get("type") == "payment":
-        return OtherUpdate(kind=f"status:{status or 'none'}"[:60], raw=item, **envelope.ids)
+        return OtherUpdate(kind=f"status:{status or 'none'}"[:60], **envelope.ids)
     error = as_dict((as_list(item.get("errors")) or [{}])[0])
     code = error.get("code")
     address, user_id = read_id(item.get("recipient_id"), 64), read_id(item.get("recipient_user_id"))
@@ -108,7 +108,6 @@ def _status(envelope: Envelope, item: dict[str, Any]) -> Update:
         error_code=code if isinstance(code, int) and not isinstance(code, bool) and abs(code) < 2**31 else None,
         error_details=read_text(as_dict(error.get("error_data")).get("details") or error.get("title"), 500),
         pricing=as_dict(item.get("pricing")),
-        raw=item,
         **envelope.ids,
     )
 
@@ -119,7 +118,7 @@ def _user_id_update(envelope: Envelope, item: dict[str, Any]) -> Update:
     if not old or not new:
         raise ValueError("user_id_update without previous and current")
     if old == new:
-        return OtherUpdate(kind=envelope.field, raw=item, **envelope.ids)
+        return OtherUpdate(kind=envelope.field, **envelope.ids)
     return IdentityChange(
-        field="user_id", old=old, new=new, at=clock.from_timestamp(item.get("timestamp")), raw=item, **envelope.ids
+        field="user_id", old=old, new=new, at=clock.from_timestamp(item.get("timestamp")), **envelope.ids
     )
