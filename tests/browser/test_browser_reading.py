@@ -151,13 +151,13 @@ def test_the_list_does_not_move_under_the_pointer(open_desk: OpenDesk, simulatio
     ana = open_desk(ANA)
     expect(ana.preview(second)).to_contain_text("Y yo")
     ana.rows.nth(2).hover()
-    order = ana.page.locator(".row-name").all_inner_texts()
+    order = ana.page.locator(".row-name").all_text_contents()
     ana.page.wait_for_timeout(1100)  # WhatsApp counts in seconds: within one, the order would stay
     first.writes("¿Y lo mío?")
     pill = ana.page.get_by_test_id("new-pill")
     expect(pill).to_be_visible()
     expect(ana.preview(first)).to_contain_text("¿Y lo mío?")
-    assert ana.page.locator(".row-name").all_inner_texts() == order
+    assert ana.page.locator(".row-name").all_text_contents() == order
     third = simulation.customer("Paz")
     third.writes("Soy nueva")
     expect(pill).to_contain_text("1")
