@@ -9,9 +9,12 @@ from conversations.messaging.models import (
     Conversation,
     ConversationEvent,
     ConversationRead,
+    MediaAttempt,
     Message,
     ParkedUpdate,
+    PortfolioUse,
     Reaction,
+    SendFence,
 )
 
 __all__ = [
@@ -24,9 +27,12 @@ __all__ = [
     "EventItem",
     "Inbox",
     "LiveHint",
+    "MediaAttempt",
     "Message",
     "ParkedUpdate",
+    "PortfolioUse",
     "Reaction",
+    "SendFence",
     "WebhookEvent",
     "WhatsAppAccount",
 ]

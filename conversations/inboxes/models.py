@@ -5,6 +5,7 @@ import secrets
 from typing import ClassVar, Self
 
 from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,8 @@ class WhatsAppAccount(models.Model):
     )
     auth_header = models.CharField(max_length=40, default="Authorization")
     access_token = EncryptedTextField(blank=True)
+    # How many different people the portfolio may write to outside their windows in 24 hours; unknown: Meta counts.
+    messaging_limit = models.PositiveIntegerField(null=True, blank=True)
     verify_token = EncryptedTextField(default=new_verify_token)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -99,6 +102,11 @@ class Inbox(models.Model):
     # Set while the number cannot send at all (token, payment, account): no attempt is burnt until this time.
     circuit_until = models.DateTimeField(null=True, blank=True)
     circuit_code = models.CharField(max_length=20, blank=True)
+    # Meta's throughput of the number, and when its next message may leave (GCRA, shared by all workers).
+    sends_per_second = models.PositiveSmallIntegerField(
+        _("messages per second"), default=80, validators=[MinValueValidator(1), MaxValueValidator(1000)]
+    )
+    next_send_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = InboxQuerySet.as_manager()
@@ -107,6 +115,11 @@ class Inbox(models.Model):
         verbose_name = _("inbox")
         verbose_name_plural = _("inboxes")
         ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(sends_per_second__gte=1, sends_per_second__lte=1000), name="inbox_rate_is_possible"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

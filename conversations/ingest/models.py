@@ -24,6 +24,9 @@ class WebhookEvent(models.Model):
     state = models.CharField(max_length=12, choices=State, default=State.PENDING)
     reason = models.CharField(max_length=200, blank=True)
     attempts_count = models.PositiveSmallIntegerField(default=0)
+    # Whose news it is, hashed (0: nobody's): a person's events are processed one after the other.
+    lane = models.IntegerField(default=0)
+    lease = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     received_at = models.DateTimeField(default=clock.real)
     processed_at = models.DateTimeField(null=True, blank=True)
@@ -31,6 +34,12 @@ class WebhookEvent(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(state="pending"), name="webhookevent_pending"),  # pipeline.claim
+            # pipeline.claim: whose news is being processed right now
+            models.Index(
+                fields=["lane"],
+                condition=Q(state="pending", lease_until__isnull=False),
+                name="webhookevent_leased",
+            ),
             models.Index(fields=["id"], condition=Q(state="quarantined"), name="webhookevent_quarantine"),  # replay
             models.Index(fields=["processed_at"], condition=Q(state="processed"), name="webhookevent_retention"),
         ]

@@ -102,6 +102,8 @@ class Conversation(models.Model):
     # A read mark (or typing indicator) to be sent, where the inbox sends them.
     receipt_external_id = models.CharField(max_length=256, blank=True)
     receipt_is_typing = models.BooleanField(default=False)
+    # When the next message to this person may leave (GCRA of Meta's pair limit, shared by all workers).
+    next_send_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     objects = ConversationQuerySet.as_manager()

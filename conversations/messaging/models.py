@@ -6,6 +6,7 @@ from conversations.messaging.conversation_models import (
     ConversationEvent,
     ConversationRead,
 )
+from conversations.messaging.limit_models import MediaAttempt, PortfolioUse, SendFence
 from conversations.messaging.message_models import Attempt, Message, MessageQuerySet, ParkedUpdate, Reaction
 
 __all__ = [
@@ -14,8 +15,11 @@ __all__ = [
     "Conversation",
     "ConversationEvent",
     "ConversationRead",
+    "MediaAttempt",
     "Message",
     "MessageQuerySet",
     "ParkedUpdate",
+    "PortfolioUse",
     "Reaction",
+    "SendFence",
 ]
