@@ -3,8 +3,10 @@ the others.
 """
 
 import asyncio
+import contextlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
@@ -15,7 +17,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from conversations.live.models import LiveHint
-from conversations.live.registry import registry
+from conversations.live.registry import Hint, registry
 from crm.foundation import aio
 
 log = structlog.get_logger(__name__)
@@ -26,13 +28,40 @@ PROCESS = uuid.uuid4().hex
 MAX_PENDING = 1000
 AWAY = (RedisError, OSError, RuntimeError)
 _pending = 0
+_gathered: ContextVar[list[LiveHint] | None] = ContextVar("_gathered", default=None)
 
 
 def hint(groups: Iterable[str], kind: str, **payload: Any) -> None:
     """Write a hint of `kind` for `groups` and publish it on commit; call inside the transaction of the change."""
-    names = sorted(set(groups))
-    row = LiveHint.objects.create(groups=names, payload={"t": kind, **payload})
-    transaction.on_commit(lambda: publish(names, frame_of(row)), robust=True)
+    row = LiveHint(groups=sorted(set(groups)), payload={"t": kind, **payload})
+    gathered = _gathered.get()
+    if gathered is not None:
+        gathered.append(row)
+    else:
+        _write([row])
+
+
+@contextlib.contextmanager
+def together() -> Iterator[None]:
+    """Hints made inside are written with one statement at the end, and travel as one message; nothing is written
+    after an exception.
+    """
+    if _gathered.get() is not None:
+        yield
+        return
+    rows: list[LiveHint] = []
+    token = _gathered.set(rows)
+    try:
+        yield
+    finally:
+        _gathered.reset(token)
+    if rows:
+        _write(rows)
+
+
+def _write(rows: list[LiveHint]) -> None:
+    LiveHint.objects.bulk_create(rows)
+    transaction.on_commit(lambda: publish([(row.groups, frame_of(row)) for row in rows]), robust=True)
 
 
 def frame_of(row: LiveHint) -> dict[str, Any]:
@@ -40,15 +69,17 @@ def frame_of(row: LiveHint) -> dict[str, Any]:
     return {"v": PROTOCOL, "id": row.pk, **row.payload}
 
 
-def publish(groups: Iterable[str], frame: dict[str, Any]) -> None:
-    """Hand a frame to the sockets of all processes; may be lost, browsers pull what they missed."""
-    names, text = list(groups), orjson.dumps(frame).decode()
-    registry.deliver_threadsafe(names, text, frame.get("id", 0))
+def publish(frames: Iterable[tuple[list[str], dict[str, Any]]]) -> None:
+    """Hand frames, each with its groups, to the sockets of all processes; may be lost, browsers pull what they
+    missed.
+    """
+    hints = [(groups, orjson.dumps(frame).decode(), frame.get("id", 0)) for groups, frame in frames]
+    registry.deliver_threadsafe(hints)
     if settings.REDIS_URL:
-        asyncio.run_coroutine_threadsafe(_to_other_processes(names, text, frame.get("id", 0)), aio.loop())
+        asyncio.run_coroutine_threadsafe(_to_other_processes(hints), aio.loop())
 
 
-async def _to_other_processes(groups: list[str], text: str, head: int) -> None:
+async def _to_other_processes(hints: list[Hint]) -> None:
     global _pending
     if _pending >= MAX_PENDING:  # Redis is away or slow: a hint may be lost
         return
@@ -56,9 +87,7 @@ async def _to_other_processes(groups: list[str], text: str, head: int) -> None:
     try:
         layer = get_channel_layer()
         if layer is not None:
-            await layer.group_send(
-                LAYER_GROUP, {"type": "live.hint", "from": PROCESS, "groups": groups, "frame": text, "head": head}
-            )
+            await layer.group_send(LAYER_GROUP, {"type": "live.hints", "from": PROCESS, "hints": hints})
     except AWAY as error:
         log.warning("hint not passed on", error=type(error).__name__)
     finally:
@@ -78,8 +107,9 @@ async def subscribe() -> None:
             await layer.group_add(LAYER_GROUP, channel)
             while True:
                 message = await layer.receive(channel)
-                if message.get("from") != PROCESS and not {"groups", "frame", "head"} - message.keys():
-                    registry.deliver(message["groups"], message["frame"], message["head"])
+                if message.get("from") != PROCESS:
+                    for groups, frame, head in message.get("hints", ()):
+                        registry.deliver(groups, frame, head)
         except asyncio.CancelledError:
             raise
         except AWAY as error:

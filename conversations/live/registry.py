@@ -6,6 +6,10 @@ from collections.abc import Iterable
 from typing import Protocol
 
 
+Hint = tuple[list[str], str, int]
+"""Groups, the frame as sent, and its id."""
+
+
 class Socket(Protocol):
     """What the registry needs of a consumer."""
 
@@ -55,10 +59,14 @@ class Registry:
         for socket in self.sockets:
             socket.deliver(frame)
 
-    def deliver_threadsafe(self, groups: Iterable[str], frame: str, head: int) -> None:
-        """The same from any thread; nothing happens in a process without a server."""
+    def deliver_threadsafe(self, hints: list[Hint]) -> None:
+        """The same from any thread, for several hints; nothing happens in a process without a server."""
         if self.loop is not None and not self.loop.is_closed():
-            self.loop.call_soon_threadsafe(self.deliver, list(groups), frame, head)
+            self.loop.call_soon_threadsafe(self._deliver_all, hints)
+
+    def _deliver_all(self, hints: list[Hint]) -> None:
+        for groups, frame, head in hints:
+            self.deliver(groups, frame, head)
 
 
 registry = Registry()

@@ -19,7 +19,7 @@ import django; django.setup()
 import time
 from conversations.live import publish
 from crm.foundation import aio
-publish.publish(["u.7"], {"v": 1, "id": 4711, "t": "message.created", "c": 5})
+publish.publish([(["u.7"], {"v": 1, "id": 4711, "t": "message.created", "c": 5})])
 while publish._pending or not aio._loop: time.sleep(0.01)
 time.sleep(0.2)
 aio.close()
@@ -67,7 +67,7 @@ async def test_our_own_hint_reaches_our_sockets_once(subscription, registry):
     ear = Ear()
     registry.add(ear, ["u.7", "inbox.1"])
     registry.loop = asyncio.get_running_loop()
-    await asyncio.to_thread(publish.publish, ["u.7", "inbox.1"], {"id": 3, "t": "x"})
+    await asyncio.to_thread(publish.publish, [(["u.7", "inbox.1"], {"id": 3, "t": "x"})])
     await until(lambda: ear.heard)
     await asyncio.sleep(0.2)
     assert len(ear.heard) == 1
@@ -77,10 +77,8 @@ async def test_the_subscription_survives_a_message_from_a_newer_version(subscrip
     ear = Ear()
     registry.add(ear, ["u.7"])
     layer = get_channel_layer()
-    await layer.group_send(publish.LAYER_GROUP, {"type": "live.hint", "from": "another", "groups": ["u.7"]})
-    await layer.group_send(
-        publish.LAYER_GROUP, {"type": "live.hint", "from": "another", "groups": ["u.7"], "frame": "{}", "head": 1}
-    )
+    await layer.group_send(publish.LAYER_GROUP, {"type": "live.other", "from": "another", "groups": ["u.7"]})
+    await layer.group_send(publish.LAYER_GROUP, {"type": "live.hints", "from": "another", "hints": [[["u.7"], "{}", 1]]})
     await until(lambda: ear.heard)
 
 
@@ -99,9 +97,9 @@ async def test_without_redis_publishing_neither_raises_nor_loses_our_own_sockets
     ear = Ear()
     registry.add(ear, ["u.7"])
     registry.loop = asyncio.get_running_loop()
-    await asyncio.to_thread(publish.publish, ["u.7"], {"id": 1, "t": "x"})
+    await asyncio.to_thread(publish.publish, [(["u.7"], {"id": 1, "t": "x"})])
     await until(lambda: ear.heard)
-    assert await asyncio.to_thread(aio.run, publish._to_other_processes(["u.7"], "{}", 1), 20) is None
+    assert await asyncio.to_thread(aio.run, publish._to_other_processes([(["u.7"], "{}", 1)]), 20) is None
 
 
 def test_hints_do_not_pile_up_behind_a_redis_that_hangs(monkeypatch):
@@ -111,5 +109,5 @@ def test_hints_do_not_pile_up_behind_a_redis_that_hangs(monkeypatch):
         raise AssertionError("asked")
 
     monkeypatch.setattr(publish, "get_channel_layer", layer)
-    aio.run(publish._to_other_processes(["u.1"], "{}", 1), 5)
+    aio.run(publish._to_other_processes([(["u.1"], "{}", 1)]), 5)
     assert publish._pending == publish.MAX_PENDING
