@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format messages lock vendor clean
+.PHONY: help run cluster test check format messages lock vendor clean
 
 export PORT ?= 8000
 export DATA_DIR ?= var
@@ -14,6 +14,11 @@ help: ## list the commands
 run: ## serve the inbox with demo data on 127.0.0.1 (PORT, DATA_DIR)
 	@scripts/install.sh
 	@exec scripts/run.sh
+
+cluster: ## two web processes, two workers, PostgreSQL and Redis of their own, until Ctrl-C
+	@scripts/machine.sh
+	@scripts/install.sh
+	@exec $(PY) -m scripts.cluster
 
 test: ## every test on PostgreSQL, then what depends on the database on SQLite
 	@scripts/machine.sh

@@ -69,8 +69,8 @@ class PrivateServer(ABC):
         """Start the server and wait until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), cwd=self.folder, env=_environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                start_new_session=True,
+                self._command(), cwd=self._workplace, env=self._environment(), stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
         self._guard = subprocess.Popen(
             ["/bin/sh", "-c", GUARD, "guard", self.stop_signal.name[3:], str(self._process.pid), str(self.folder)],
@@ -105,9 +105,31 @@ class PrivateServer(ABC):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def send(self, what: signal.Signals) -> None:
+        """Send the server a signal and wait for nothing: SIGSTOP freezes it, SIGCONT lets it go on."""
+        if self._process:
+            self._process.send_signal(what)
+
+    @property
+    def has_died(self) -> bool:
+        """Whether the server was started and has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def log(self) -> str:
+        """What the server has written so far."""
+        return self._log.read_text(errors="replace")
+
     @property
     def _log(self) -> Path:
         return self.folder / "log"
+
+    @property
+    def _workplace(self) -> Path:
+        return self.folder
+
+    def _environment(self) -> dict[str, str]:
+        return _environment()
 
     @abstractmethod
     def _command(self) -> list[str]: ...
