@@ -124,6 +124,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Who does the background work: "threads" in this process, or "none" (tests run drains by hand).
 WORK = env.str("WORK", "threads")
+# At the start of a process: if a message that could have left has waited longer than this, sending is stopped until a
+# manager has looked (0: never).
+OUTBOX_STALE_HOURS = env.float("OUTBOX_STALE_HOURS", 6.0)
 # Live hints travel between processes through Redis; one process needs none.
 REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS = (

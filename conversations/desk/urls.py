@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from conversations.desk.views import actions, files, pages
+from conversations.desk.views import actions, fence, files, pages
 from conversations.desk.views.signin import SignInView
 
 app_name = "desk"
@@ -17,6 +17,7 @@ urlpatterns = [
     path("inbox/counts/", pages.counts, name="counts"),
     path("inbox/sync/", pages.sync, name="sync"),
     path("inbox/preferences/", pages.preferences, name="preferences"),
+    path("inbox/fence/", fence.lift, name="fence"),
     path("inbox/uploads/", actions.upload, name="upload"),
     path("inbox/media/<uuid:pk>/", files.attachment, name="media"),
     path("inbox/c/<int:pk>/", pages.conversation, name="conversation"),

@@ -1,4 +1,4 @@
-// Starts the inbox and moves between its pages; the only module that speaks to htmx.
+// Starts the inbox, moves between its pages; alone speaks to htmx.
 import { $, csrf, data, emit, isLogin, on, pane, t, tick, toast } from "./ui.js";
 import * as bus from "./bus.js";
 import * as composer from "./composer.js";
@@ -22,7 +22,7 @@ function mount() {
 
 let loading = 0, overtaken = false;
 
-/** Shows a conversation; what happened to it on the way is fetched afterwards. */
+/** Shows a conversation; what happened on the way is fetched afterwards. */
 async function load(path) {
   loading = Number(new URL(path, location.href).pathname.match(PATH)[1]);
   overtaken = false;
@@ -70,7 +70,7 @@ function onClick(event) {
   else if (event.target.closest("[data-reload]")) location.reload();
 }
 
-/** htmx serves the thread swap and the header's forms: token, session, errors, and what follows a swap. */
+/** htmx swaps threads and headers: token, session, errors, and what follows. */
 function bindHtmx() {
   document.addEventListener("htmx:config:request", (event) => {
     event.detail.ctx.request.headers["X-CSRFToken"] = csrf();

@@ -118,7 +118,10 @@ function counts() {
     countTimer = 0;
     try {
       const fresh = fragment(await (await http(data.urlCounts)).text());
-      for (const count of $$(".count", fresh)) document.getElementById(count.id)?.replaceWith(count);
+      for (const part of $$(".count, .fence", fresh)) {
+        const old = document.getElementById(part.id);
+        if (!old?.isEqualNode(part)) old?.replaceWith(part);
+      }
     } catch { /* the next hint asks again */ }
   }, 2000);
 }
@@ -248,6 +251,7 @@ export function start(openId) {
   on("conversation.removed", (hint) => { document.getElementById(`row-${hint.c}`)?.remove(); afterChange(); counts(); });
   on("read", (hint) => { if (hint.user === me && document.getElementById(`row-${hint.c}`)) pull.add(hint.c); });
   on("row", (id) => { if (document.getElementById(`row-${id}`)) pull.add(id); });
+  on("fence", counts);
   on("resync", () => { if (!document.hidden) { show(data.query, true); counts(); } });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { away.clear(); title(); } });
   setInterval(() => { if (!document.hidden) tick(); }, 5000);

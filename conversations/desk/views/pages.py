@@ -11,6 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from conversations.channels.whatsapp import limits
 from conversations.desk import thread
 from conversations.desk.access import access_of
+from conversations.desk.banner import fence_of
 from conversations.desk.forms import read_pk
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.labels import page_labels
@@ -66,8 +67,9 @@ def rows(request: DeskRequest) -> HttpResponse:
 
 @desk_view("GET")
 def counts(request: DeskRequest) -> HttpResponse:
-    """How many open conversations each view has."""
-    return render(request, "inbox/_counts.html", {"views": views_for(request.user, ViewQuery.of(request.GET))})
+    """How many open conversations each view has, and whether sending is stopped."""
+    views = views_for(request.user, ViewQuery.of(request.GET))
+    return render(request, "inbox/_counts.html", {"views": views, "fence": fence_of(request.user)})
 
 
 @desk_view("GET")
@@ -121,6 +123,7 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
         "status": query.status,
         "q": query.search,
         "views": views_for(request.user, query),
+        "fence": fence_of(request.user),
         "simulator_url": f"/simulator/?lang={request.user.language}" if settings.DEMO else "",
         "page_config": {
             "head": head,

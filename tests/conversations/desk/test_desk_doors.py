@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 PUBLIC = {"login": "GET POST", "logout": "POST"}
 GENERAL = {
     "inbox": "GET", "list": "GET", "rows": "GET", "counts": "GET", "sync": "GET", "preferences": "POST",
-    "upload": "POST",
+    "upload": "POST", "fence": "POST",
 }  # fmt: skip
 OF_CONVERSATION = {
     "conversation": "GET", "messages": "GET POST", "note": "POST", "react": "POST", "composer": "GET", "header": "GET",

@@ -114,10 +114,10 @@ def test_pages_of_older_messages_cost_the_same(desk, conversation):
     assert len(queries) <= 9
 
 
-def test_counts_cost_one_query_beside_the_session(desk, inbox):
+def test_counts_and_the_fence_cost_a_query_each_beside_the_session(desk, inbox):
     fill(inbox, 5)
     queries, _html = cost(desk, reverse("desk:counts"))
-    assert len(queries) == 3
+    assert len(queries) == 4
 
 
 def test_sync_is_cheap(desk):
