@@ -2,7 +2,10 @@
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from conversations.messaging import fence
+from conversations.messaging.models import SendFence
 from crm.staff.models import User
 
 
@@ -11,8 +14,12 @@ def fence_of(user: User) -> dict[str, Any] | None:
     standing = fence.current()
     if standing is None:
         return None
-    return {
-        "reason": standing.get_reason_display(),
-        "raised_at": standing.raised_at,
-        "waiting": fence.waiting() if user.is_manager else None,
-    }
+    return {"text": _sentence(standing.reason), "waiting": fence.waiting() if user.is_manager else None}
+
+
+def _sentence(reason: str) -> str:
+    if reason == SendFence.Reason.RESTORED:
+        return _("Sending is stopped: everything was restored from a backup. Messages are kept and wait.")
+    if reason == SendFence.Reason.STALE:
+        return _("Sending is stopped: old messages were waiting at the start. Messages are kept and wait.")
+    return _("Sending is stopped by a manager. Messages are kept and wait.")

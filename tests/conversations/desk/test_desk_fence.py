@@ -39,7 +39,7 @@ def test_nothing_is_shown_while_messages_are_sent(desk):
 def test_everybody_is_told_and_only_a_manager_may_review(desk, manager):
     fence.raise_("restored")
     for html in pages(desk):
-        assert "Sending is stopped: Restored from a backup. Messages are kept and wait." in html
+        assert "Sending is stopped: everything was restored from a backup. Messages are kept and wait." in html
         assert "fence-review" not in html
         assert "fence-form" not in html
     client = Client()
