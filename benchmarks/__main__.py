@@ -1,0 +1,54 @@
+"""`python -m benchmarks [--only NAME] [--quick] [--write]`: run the programs and print their tables."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.processes import ROOT, Failed
+from benchmarks.programs import ingest
+from benchmarks.report import document, tables
+from benchmarks.rows import Figure, Row
+from benchmarks.stage import FULL, QUICK, Profile, Stage
+
+PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
+    "ingest": ingest.run,
+}
+
+
+def measure(names: list[str], profile: Profile, keep: Path) -> tuple[list[Row], list[Figure]]:
+    """Run programs one after the other; what fails is said on the error output and leaves a row."""
+    rows: list[Row] = []
+    figures: list[Figure] = []
+    for name in names:
+        begun = time.monotonic()
+        with Stage(profile, keep) as stage:
+            try:
+                for one in PROGRAMS[name](stage):
+                    (rows if isinstance(one, Row) else figures).append(one)  # type: ignore[arg-type]
+            except Failed as error:
+                sys.stderr.write(f"{name}: {error}\n")
+                rows.append(Row(name, "not run", "–", None, "–", None, str(error).splitlines()[0][:120]))
+        sys.stderr.write(f"{name}: {time.monotonic() - begun:.0f} s\n")
+    return rows, figures
+
+
+def main() -> int:
+    """Exit code 1 if a program could not run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=PROGRAMS, help="one program; may be given several times")
+    parser.add_argument("--quick", action="store_true", help="shorter rounds, for a first look")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
+    options = parser.parse_args()
+    keep = ROOT / "var/bench"
+    keep.mkdir(parents=True, exist_ok=True)
+    rows, figures = measure(options.only or list(PROGRAMS), QUICK if options.quick else FULL, keep)
+    sys.stdout.write(tables(rows, figures))
+    if options.write:
+        (ROOT / "docs/benchmarks.md").write_text(document(rows, figures))
+    return int(any(row.product == "not run" for row in rows))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What the product is measured against: bare ASGI, usual Django, channels-redis, and a fast Graph side."""
