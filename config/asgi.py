@@ -19,6 +19,7 @@ from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E40
 from django.conf import settings  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.urls import path  # noqa: E402
+from django.utils.module_loading import import_string  # noqa: E402
 
 from config.simulated import build_simulator  # noqa: E402
 from conversations.desk.consumers import DeskConsumer  # noqa: E402
@@ -35,6 +36,8 @@ from crm.foundation.bodies import SMALL, BodyLimit  # noqa: E402
 log = structlog.get_logger(__name__)
 
 simulator = build_simulator() if settings.DEMO else None
+# Only an installation with workers has bells to pass on, and only then is procrastinate imported.
+ringer = import_string("crm.foundation.bells.ringer") if settings.WORK == "procrastinate" else None
 router = ProtocolTypeRouter(
     {
         "http": BodyLimit(django_app, upload_max=settings.UPLOAD_MAX_BYTES + SMALL),
@@ -102,4 +105,6 @@ def _check_fence() -> None:
 def _stop() -> None:
     work.stop()
     batcher.stop()
+    if ringer is not None:
+        ringer.stop()
     aio.close()

@@ -116,14 +116,21 @@ else:
             "keepalives_interval": 3,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            "options": "-c lock_timeout=5000 -c statement_timeout=30000",
+            # The last one: a process that was frozen in a transaction must not hold its locks for the others.
+            "options": "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=15000",
         },
     }
+    INSTALLED_APPS.append("procrastinate.contrib.django")  # its migrations need PostgreSQL
 DATABASES = {"default": _database}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# Who does the background work: "threads" in this process, or "none" (tests run drains by hand).
-WORK = env.str("WORK", "threads")
+# Who does the background work: processes of `manage.py work`, "threads" of this process, or nobody.
+_on_postgres = _database["ENGINE"] == "django.db.backends.postgresql"
+WORK = env.str("WORK", "procrastinate" if _on_postgres and not DEMO else "threads")
+if WORK not in ("procrastinate", "threads", "none"):
+    raise ImproperlyConfigured(f"WORK={WORK} is none of: procrastinate, threads, none (docs/operations.md).")
+if WORK == "procrastinate" and not _on_postgres:
+    raise ImproperlyConfigured("WORK=procrastinate needs PostgreSQL: set DATABASE_URL, or WORK=threads for SQLite.")
 # At the start of a process: if a message that could have left has waited longer than this, sending is stopped until a
 # manager has looked (0: never).
 OUTBOX_STALE_HOURS = env.float("OUTBOX_STALE_HOURS", 6.0)
@@ -196,7 +203,7 @@ MEDIA_ROOT = DATA_DIR / "media"
 # A demo serves straight from the source folders; a real installation runs collectstatic at deployment.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEMO
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {"BACKEND": "crm.foundation.files.WholeFileStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEMO

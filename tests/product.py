@@ -66,6 +66,14 @@ class Process:
                 time.sleep(0.1)
         raise AssertionError(f"{url} never answered:\n{self.log.read_text()}")
 
+    def wait_until_it_says(self, words: str) -> None:
+        """Return when its log contains `words`."""
+        deadline = time.monotonic() + START_SECONDS
+        while words not in self.log.read_text():
+            assert self.process.poll() is None, f"ended at once:\n{self.log.read_text()}"
+            assert time.monotonic() < deadline, f"never said {words!r}:\n{self.log.read_text()}"
+            time.sleep(0.05)
+
     def end(self) -> int:
         """Ctrl-C, and the exit code."""
         if self.process.poll() is None:
@@ -78,9 +86,12 @@ class Process:
 
 
 class Product:
-    """An installation of its own: folder, database, server; `demo=True` as `make run` starts it, with the simulator."""
+    """An installation of its own: folder, database, server; `demo=True` as `make run` starts it, with the simulator.
 
-    def __init__(self, *, demo: bool = False, database_url: str = "", redis_url: str = "") -> None:
+    Without workers the server does the background work in threads.
+    """
+
+    def __init__(self, *, demo: bool = False, database_url: str = "", redis_url: str = "", workers: int = 0) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="ventanilla-product-")
         self.data = Path(self.folder.name)
         self.port = free_port()
@@ -101,16 +112,20 @@ class Product:
                 "HTTPS": "0",
                 "DATABASE_URL": database_url or f"sqlite:///{self.data}/db.sqlite3",
                 "REDIS_URL": redis_url,
+                "WORK": "procrastinate" if workers else "threads",
             }
         self.server: Process | None = None
+        self.workers: list[Process] = []
+        self._workers_count = workers
         self.graph = ""
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        if self.server is not None:
-            self.server.end()
+        for process in [*self.workers, self.server]:
+            if process is not None:
+                process.end()
         self.folder.cleanup()
 
     def manage(self, *arguments: str, lines: str = "") -> str:
@@ -127,15 +142,21 @@ class Product:
         return done.stdout
 
     def start(self) -> Self:
-        """Serve, and wait until it is alive."""
+        """Serve, with workers if it has any, and wait until all are ready."""
         self.server = Process("-m", "config.serve", env=self.env, log=self.data / "server.log")
+        self.workers = [
+            Process("manage.py", "work", env=self.env, log=self.data / f"worker-{number}.log")
+            for number in range(self._workers_count)
+        ]
         self.server.wait_until_up(f"{self.url}/healthz/")
+        for worker in self.workers:
+            worker.wait_until_it_says("ready")
         return self
 
     @property
     def log(self) -> str:
-        """What the server has written."""
-        return (self.data / "server.log").read_text()
+        """What the server and the workers have written."""
+        return "".join(file.read_text() for file in sorted(self.data.glob("*.log")))
 
 
 class Simulator:

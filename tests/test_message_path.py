@@ -7,6 +7,7 @@ processes of their own that speak HTTP, set up with the commands a business woul
 
 import asyncio
 import json
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 
@@ -41,10 +42,15 @@ RECORDED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def product() -> Iterator[Product]:
+# The default: one process that does everything; on PostgreSQL also as production has it, with a worker beside it.
+SHAPES = [0] if os.environ.get("TEST_DATABASE") == "sqlite" else [0, 1]
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=["one process", "with a worker"][: len(SHAPES)])
+def product(request: pytest.FixtureRequest) -> Iterator[Product]:
     """An installation with one number and one agent, set up by its own commands."""
-    with Product(database_url=fresh_database_url(), redis_url=settings.REDIS_URL) as product:
+    database = {"database_url": fresh_database_url(), "redis_url": settings.REDIS_URL}
+    with Product(**database, workers=request.param) as product:
         product.manage("migrate", "--verbosity", "0")
         product.manage("collectstatic", "--noinput", "--verbosity", "0")
         callback = f"{product.url}/webhooks/whatsapp/"

@@ -61,6 +61,7 @@ def configure_logging(*, level: str, as_json: bool) -> None:
                 "django.request": {"level": "ERROR"},
                 "django.security.DisallowedHost": {"level": "ERROR"},
                 "PIL": {"level": "INFO"},
+                "procrastinate": {"level": "CRITICAL"},  # crm.foundation.worker says what matters in one line
             },
         }
     )

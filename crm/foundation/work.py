@@ -1,6 +1,8 @@
 """Background work: a drain per kind of row that waits in its own table, woken by bells and by a tick each second.
 
-Rows are the truth; a bell only wakes. A lost bell costs a second.
+Rows are the truth; a bell only wakes. A lost bell costs a second. With WORK=threads the drains are threads of the
+server's process, with WORK=procrastinate those of worker processes (`manage.py work`), which hear the bells of the
+others through the database (`bells.py`, `worker.py`).
 """
 
 import threading
@@ -21,6 +23,7 @@ _drains: dict[str, Drain] = {}
 _bells: dict[str, threading.Event] = {}
 _threads: list[threading.Thread] = []
 _stop = threading.Event()
+_ring_elsewhere: Callable[[str], None] | None = None
 
 
 def register(kind: str, drain: Drain) -> None:
@@ -29,13 +32,33 @@ def register(kind: str, drain: Drain) -> None:
     _bells.setdefault(kind, threading.Event())
 
 
+def kinds() -> tuple[str, ...]:
+    """The kinds that have a drain."""
+    return tuple(_drains)
+
+
 def ring(kind: str) -> None:
-    """Wake the drain of `kind` after this transaction commits; many rings in one transaction wake it once."""
-    bell = _bells.setdefault(kind, threading.Event())
+    """Wake the drain of `kind` after this transaction commits; many rings in one transaction wake it once. Costs
+    nothing: no query, no waiting.
+    """
     if connection.in_atomic_block:
-        transaction.on_commit(bell.set)
+        transaction.on_commit(lambda: wake(kind))
     else:
-        bell.set()
+        wake(kind)
+
+
+def wake(kind: str) -> None:
+    """Wake the drain of `kind` now: here, or in the workers if this process passes its bells on."""
+    if _ring_elsewhere is not None:
+        _ring_elsewhere(kind)
+    else:
+        _bells.setdefault(kind, threading.Event()).set()
+
+
+def pass_bells_to(ring_elsewhere: Callable[[str], None] | None) -> None:
+    """From now on bells are handed to this function, which must be quick; None: they wake drains of this process."""
+    global _ring_elsewhere
+    _ring_elsewhere = ring_elsewhere
 
 
 def run_until_idle(*kinds: str, rounds: int = 1000) -> None:
@@ -47,8 +70,14 @@ def run_until_idle(*kinds: str, rounds: int = 1000) -> None:
 
 
 def start() -> None:
-    """Start one thread per drain if WORK=threads; called by the server's lifespan, never at import."""
-    if settings.WORK != "threads" or _threads:
+    """Start the drains if WORK=threads; called by the server's lifespan, never at import."""
+    if settings.WORK == "threads":
+        start_drains()
+
+
+def start_drains() -> None:
+    """Start one thread per drain, whatever WORK says: what a worker does."""
+    if _threads:
         return
     _stop.clear()
     for kind, drain in _drains.items():
