@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import ingest
+from benchmarks.programs import ingest, processing
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, Profile, Stage
 
 PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "ingest": ingest.run,
+    "processing": processing.run,
 }
 
 
