@@ -11,7 +11,7 @@ import pytest
 from django.utils import translation
 
 from conversations.channels.whatsapp import limits
-from conversations.messaging import errors, media
+from conversations.messaging import errors, media, media_store
 from conversations.messaging.models import Attachment
 from crm.foundation import clock
 from tests.conversations.outbound.sending import again
@@ -22,6 +22,12 @@ from tests.graph_side import drops, never_ends, promises_more, raw, refuses, say
 pytestmark = pytest.mark.django_db
 INFO = "/v24.0/777000"
 JPEG = b"\xff\xd8\xff\xe0" + b"j" * 2000
+
+
+@pytest.fixture(autouse=True)
+def _store_is_well():
+    yield
+    media_store.went_well()
 
 
 @pytest.fixture
@@ -174,11 +180,15 @@ def test_a_full_disk_delays_the_file_only(graph, pending, conversation, monkeypa
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(media, "_keep", full)
+    monkeypatch.setattr(media_store, "keep", full)
     assert fetch(pending).state == "pending"
     assert pending.next_attempt_at - clock.real() < dt.timedelta(minutes=1)
     monkeypatch.undo()
     make_due(pending)
+    asked = len(graph.asked)
+    assert fetch(pending).state == "pending"
+    assert len(graph.asked) == asked, "nothing is asked for while nothing can be kept"
+    media_store.went_well()
     assert fetch(pending).state == "stored"
 
 
@@ -189,14 +199,14 @@ def test_one_file_that_breaks_does_not_hold_its_neighbours(graph, pending, conve
     graph.answers_at(INFO, says({"url": f"{graph.url}/file"}))
     graph.answers_at("/v24.0/fine", says({"url": f"{graph.url}/file"}))
     graph.answers_at("/file", raw(JPEG))
-    real = media._keep
+    real = media_store.keep
 
     def keep(attachment, data):
         if attachment.pk == pending.pk:
             raise ValueError("a bug")
         real(attachment, data)
 
-    monkeypatch.setattr(media, "_keep", keep)
+    monkeypatch.setattr(media_store, "keep", keep)
     media.drain()
     fine.refresh_from_db()
     pending.refresh_from_db()
