@@ -71,6 +71,10 @@ class Stage:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
+    def enter[T](self, thing: contextlib.AbstractContextManager[T]) -> T:
+        """Keep something open until the stage closes."""
+        return self._stack.enter_context(thing)
+
     @cached_property
     def postgres(self) -> PrivatePostgres:
         """PostgreSQL with the durability of a real installation."""

@@ -49,6 +49,23 @@ def add_agents(count: int) -> list[str]:
     return keys
 
 
+def add_office() -> None:
+    """Four numbers, two for each of two teams of ten agents, a manager and a restricted agent; once."""
+    if Inbox.objects.exists():
+        return
+    add_number(numbers=4)
+    support = Team.objects.create(name="Support")
+    for inbox in Inbox.objects.order_by("pk")[2:]:
+        inbox.teams.set([support])
+    add_agents(20)
+    Membership.objects.filter(user__in=User.objects.order_by("pk")[10:]).update(team=support)
+    for role in ("manager", "restricted"):
+        user = User(email=f"{role}@bench.test", name=role.title(), role=role, language="en")
+        user.set_unusable_password()
+        user.save()
+        Membership.objects.create(user=user, team=support)
+
+
 def _session(user: User) -> str:
     session = SessionStore()
     session[SESSION_KEY] = str(user.pk)
@@ -115,6 +132,7 @@ def execute(statement: str) -> list[Any]:
 COMMANDS = {
     "add_number": add_number,
     "add_agents": add_agents,
+    "add_office": add_office,
     "add_people": add_people,
     "counts": counts,
     "execute": execute,
