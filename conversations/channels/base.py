@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import IO, Any, Protocol
 
 from conversations.graphapi.client import MediaInfo
 
@@ -167,7 +167,16 @@ class Reaction:
     emoji: str
 
 
-MessageContent = Text | Media | Location | Contacts | Reaction
+@dataclass(frozen=True)
+class Template:
+    """A message approved beforehand; `components` fill its blanks, in WhatsApp's own shape."""
+
+    name: str
+    language: str
+    components: list[dict[str, Any]] = field(default_factory=list)
+
+
+MessageContent = Text | Media | Location | Contacts | Reaction | Template
 
 
 @dataclass(frozen=True)
@@ -203,8 +212,8 @@ class Channel(Protocol):
     async def send(self, message: OutboundMessage) -> str:
         """Send and return the provider's id; raises ChannelError."""
 
-    async def upload(self, content: bytes, *, mime_type: str, filename: str) -> str:
-        """Upload media, return its id; raises ChannelError."""
+    async def upload(self, content: IO[bytes], *, mime_type: str, filename: str) -> str:
+        """Upload media, read while it is sent, and return its id; raises ChannelError."""
 
     async def media_info(self, media_id: str) -> MediaInfo:
         """Look up inbound media; raises GraphError."""

@@ -3,7 +3,7 @@ retries.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import aiohttp
 import orjson
@@ -21,6 +21,7 @@ NEVER_LEFT = (
     aiohttp.NonHttpUrlClientError,
 )
 WAMID_MAX = 256
+MESSAGING_LIMIT = "whatsapp_business_manager_messaging_limit"  # since v24.0
 
 
 @dataclass(frozen=True)
@@ -75,8 +76,8 @@ class GraphClient:
             body["typing_indicator"] = {"type": "text"}
         await self._post(f"{self.phone_number_id}/messages", body)
 
-    async def upload(self, content: bytes, *, mime_type: str, filename: str) -> str:
-        """Upload media and return its id (valid 30 days)."""
+    async def upload(self, content: IO[bytes], *, mime_type: str, filename: str) -> str:
+        """Upload media, read while it is sent, and return its id (valid 30 days)."""
         form = aiohttp.FormData()
         form.add_field("messaging_product", "whatsapp")
         form.add_field("type", mime_type)
@@ -119,6 +120,14 @@ class GraphClient:
         """The number's own record: display_phone_number, verified_name, quality_rating …"""
         fields = "id,display_phone_number,verified_name,quality_rating,throughput,status"
         return await self._request("GET", self.phone_number_id, params={"fields": fields})
+
+    async def messaging_tier(self) -> object:
+        """The portfolio's messaging limit as Graph words it (TIER_250 …); None where it does not know the field."""
+        try:
+            answer = await self._request("GET", self.phone_number_id, params={"fields": MESSAGING_LIMIT})
+        except Refused:
+            return None
+        return answer.get(MESSAGING_LIMIT)
 
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}

@@ -13,6 +13,9 @@ from crm.foundation import clock
 from crm.foundation.secrets import EncryptedTextField
 from crm.staff.models import Team, User
 
+# Longer than a POST can take.
+PROBE = dt.timedelta(seconds=40)
+
 
 def new_verify_token() -> str:
     """A random word that Meta repeats when it checks the callback URL."""
@@ -124,10 +127,28 @@ class Inbox(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def is_sendable(self, at: dt.datetime) -> bool:
+        """Whether its circuit is closed, or may be tried again at `at`."""
+        return self.circuit_until is None or self.circuit_until <= at
+
+    def book(self, next_send_at: dt.datetime) -> None:
+        """Keep when the next message may leave; call with the row locked."""
+        Inbox.objects.filter(pk=self.pk).update(next_send_at=next_send_at)
+
     def open_circuit(self, code: str, *, seconds: int = 60) -> None:
-        """Stop sending from this number for `seconds` because of Meta's error `code`."""
+        """Stop sending from this number for `seconds` because of Meta's error `code`; a longer stop stays."""
         until = clock.real() + dt.timedelta(seconds=seconds)
-        Inbox.objects.filter(pk=self.pk).update(circuit_until=until, circuit_code=code)
+        shorter = Inbox.objects.exclude(circuit_until__gt=until)
+        shorter.filter(pk=self.pk).update(circuit_until=until, circuit_code=code)
+
+    def begin_probe(self) -> None:
+        """One message tries whether the number works again; the others wait for what becomes of it."""
+        Inbox.objects.filter(pk=self.pk).update(circuit_until=clock.real() + PROBE)
+
+    def end_probe(self, *, seconds: int = 0) -> None:
+        """The probe has told nothing: the next one may go in `seconds`."""
+        until = clock.real() + dt.timedelta(seconds=seconds)
+        Inbox.objects.filter(pk=self.pk).exclude(circuit_code="").update(circuit_until=until)
 
     def close_circuit(self) -> None:
         """A send went through: the number works again."""

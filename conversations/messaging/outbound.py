@@ -6,10 +6,11 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from conversations.channels.base import Contacts, Location, Reaction, ReactionUpdate, Text
+from conversations.channels.base import Contacts, Location, Reaction, ReactionUpdate, Template, Text
 from conversations.channels.base import Person as ChannelPerson
 from conversations.channels.whatsapp import limits
 from conversations.messaging import deliveries, errors, events, previews, threads
+from conversations.messaging.locks import lock_message
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
@@ -25,7 +26,7 @@ class Upload:
     caption: str = ""
 
 
-Content = Text | Upload | Location | Contacts | Reaction
+Content = Text | Upload | Location | Contacts | Reaction | Template
 
 
 @in_transaction
@@ -43,7 +44,7 @@ def compose(
     known = row.messages.filter(client_id=client_id).first() if client_id else None
     if known is not None:
         return known, False
-    _check_may_write(row)
+    _check_may_write(row, is_template=isinstance(content, Template))
     if reply_to is not None and (reply_to.conversation_id != row.pk or not reply_to.external_id):
         raise errors.NotQuotable(_("This message cannot be quoted. Send your answer without the quote."))
     message = Message(
@@ -102,10 +103,10 @@ def retry(message: Message) -> Message:
     """Send a failed (or unconfirmed) message again: a new attempt under the same bubble. Raises NotRetryable,
     ServiceWindowClosed.
     """
-    row = Message.objects.select_for_update(of=("self",)).select_related("conversation__inbox").get(pk=message.pk)
+    row = lock_message(message.pk)
     if row.status not in (Message.Status.FAILED, Message.Status.UNKNOWN) or row.author_kind == Message.Author.PHONE:
         raise errors.NotRetryable(_("This message is not waiting to be sent again."))
-    _check_may_write(row.conversation)
+    _check_may_write(row.conversation, is_template=row.kind == "template")
     row.status, row.external_id = Message.Status.QUEUED, None
     row.error_code = row.error_details = ""
     row.failed_at = row.accepted_at = row.sent_at = row.next_attempt_at = None
@@ -121,7 +122,7 @@ def retry(message: Message) -> Message:
 @in_transaction
 def cancel(message: Message) -> Message:
     """Take back a message that has not left yet; raises NotRetryable if it has."""
-    row = Message.objects.select_for_update(of=("self",)).select_related("conversation__inbox").get(pk=message.pk)
+    row = lock_message(message.pk)
     if row.status != Message.Status.QUEUED:
         raise errors.NotRetryable(_("This message has already been handed to WhatsApp."))
     row.status, row.cancelled_at = Message.Status.CANCELLED, clock.now()
@@ -153,12 +154,12 @@ def check_upload(mime_type: str, size: int) -> str:
     return kind
 
 
-def _check_may_write(conversation: Conversation) -> None:
+def _check_may_write(conversation: Conversation, *, is_template: bool) -> None:
     if conversation.is_group:
         raise errors.ReadOnlyConversation(
             _("WhatsApp groups can be read here but not answered. Write to the person directly.")
         )
-    if not conversation.window_is_open(clock.now()):
+    if not is_template and not conversation.window_is_open(clock.now()):
         raise errors.ServiceWindowClosed(
             _("The 24-hour window is closed: the person must write first, or you send an approved template.")
         )
@@ -182,6 +183,9 @@ def _columns(content: Content) -> dict[str, Any]:
             return {"kind": "contacts", "payload": {"contacts": clean_json(cards)}}
         case Reaction(target_id, emoji):
             return {"kind": "reaction", "payload": {"message_id": target_id, "emoji": clean_text(emoji)}}
+        case Template(name, language, components):
+            payload = {"name": name, "language": language, "components": clean_json(components)}
+            return {"kind": "template", "text": name, "payload": payload}
 
 
 def _checked_text(text: str, most: int) -> str:

@@ -23,13 +23,22 @@ _drains: dict[str, Drain] = {}
 _bells: dict[str, threading.Event] = {}
 _threads: list[threading.Thread] = []
 _stop = threading.Event()
+_here = threading.local()
 _ring_elsewhere: Callable[[str], None] | None = None
+_checks: list[Callable[[], None]] = []
+_unchecked: list[Callable[[], None]] = []
+_checking = threading.Lock()
 
 
 def register(kind: str, drain: Drain) -> None:
     """Announce a drain; called once per kind from an app's `ready`."""
     _drains[kind] = drain
     _bells.setdefault(kind, threading.Event())
+
+
+def before_first_round(check: Callable[[], None]) -> None:
+    """Have `check` called once in a process that does work, before any of its drains begins."""
+    _checks.append(check)
 
 
 def kinds() -> tuple[str, ...]:
@@ -80,6 +89,7 @@ def start_drains() -> None:
     if _threads:
         return
     _stop.clear()
+    _unchecked[:] = _checks
     for kind, drain in _drains.items():
         thread = threading.Thread(target=_loop, args=(kind, drain), name=f"drain-{kind}", daemon=True)
         _threads.append(thread)
@@ -97,8 +107,17 @@ def stop(timeout: float = 3.0) -> None:
     _threads.clear()
 
 
+def is_stopping() -> bool:
+    """Whether the drain that asks shall come to an end: its process is going."""
+    return _stop.is_set() and getattr(_here, "is_drain", False)
+
+
 def _loop(kind: str, drain: Drain) -> None:
     bell = _bells[kind]
+    _here.is_drain = True
+    with _checking:
+        while _unchecked:
+            _unchecked.pop()()
     while not _stop.is_set():
         bell.clear()
         close_old_connections()

@@ -1,6 +1,6 @@
 """WhatsApp as a channel: our dataclasses to Graph's JSON, Graph's errors to our kinds."""
 
-from typing import Any
+from typing import IO, Any
 
 from django.conf import settings
 
@@ -14,6 +14,7 @@ from conversations.channels.base import (
     OutboundMessage,
     Person,
     Reaction,
+    Template,
     Text,
 )
 from conversations.channels.whatsapp import codes
@@ -41,7 +42,7 @@ class WhatsAppChannel:
         except Unanswered as error:
             raise ChannelError("unknown", "unanswered", str(error)) from error
 
-    async def upload(self, content: bytes, *, mime_type: str, filename: str) -> str:
+    async def upload(self, content: IO[bytes], *, mime_type: str, filename: str) -> str:
         """Upload media; nothing has reached the customer yet, so every failure but a refusal may be retried."""
         client = await self._client()
         try:
@@ -116,3 +117,8 @@ def _content(content: MessageContent) -> dict[str, Any]:
             return {"type": "contacts", "contacts": cards}
         case Reaction(target_id, emoji):
             return {"type": "reaction", "reaction": {"message_id": target_id, "emoji": emoji}}
+        case Template(name, language, components):
+            template: dict[str, Any] = {"name": name, "language": {"code": language}}
+            if components:
+                template["components"] = components
+            return {"type": "template", "template": template}

@@ -1,7 +1,9 @@
 """WhatsApp's limits for what we send: the one table that server and page use.
 
-Source: Meta's Cloud API reference (messages, media), November 2026.
+Source: Meta's Cloud API reference (messages, media, messaging limits, throughput), November 2026.
 """
+
+import re
 
 TEXT_MAX = 4096
 CAPTION_MAX = 1024
@@ -29,9 +31,20 @@ MEDIA: dict[str, tuple[int, tuple[str, ...]]] = {
     ),
 }
 INBOUND_MAX = 100 * MB
+# Messages per second of a number, by what Graph calls its level.
+THROUGHPUT = {"STANDARD": 80, "HIGH": 1000}
+_TIER = re.compile(r"TIER_(\d{1,6})(K?)", re.ASCII)
 
 
 def kind_of_mime(mime_type: str) -> str | None:
     """As which kind of message a file of this type can be sent, None if WhatsApp does not take it."""
     bare = mime_type.partition(";")[0].strip().lower()
     return next((kind for kind, (_, mimes) in MEDIA.items() if bare in mimes), None)
+
+
+def people_per_day(tier: object) -> int | None:
+    """How many people may be written to first in 24 hours, from Graph's `TIER_250`, `TIER_10K` …; None: no limit, or
+    one nobody knows.
+    """
+    found = _TIER.fullmatch(tier) if isinstance(tier, str) else None
+    return int(found[1]) * (1000 if found[2] else 1) if found else None

@@ -24,6 +24,8 @@ def parse(payload: Any) -> Iterator[Update]:
         if not isinstance(changes, list):
             yield Unparsed(reason="entry without changes")
             continue
+        if not changes:
+            yield OtherUpdate(kind="empty")
         for change in changes:
             yield from _change(read_text(entry.get("id")), change)
 

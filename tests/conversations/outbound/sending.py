@@ -3,8 +3,8 @@
 import datetime as dt
 
 from conversations.channels.base import Text
-from conversations.messaging import outbound, outbox
-from conversations.messaging.models import Message
+from conversations.messaging import departures, outbound, outbox
+from conversations.messaging.models import Conversation, Message
 from crm.foundation import clock
 
 
@@ -30,6 +30,15 @@ def send(*messages):
 def make_due(message):
     """Let the wait before the next try be over."""
     Message.objects.filter(pk=message.pk).update(next_attempt_at=clock.real() - dt.timedelta(seconds=1))
+    Conversation.objects.filter(pk=message.conversation_id).update(next_send_at=None)
+
+
+def begun(*messages):
+    """Claimed messages on their way, their POST about to leave."""
+    leaving = [departures.Departure(message, message.lease) for message in messages]
+    for departure in leaving:
+        departures.prepare(departure)
+    return departures.begin(leaving)
 
 
 def let_lease_expire(message):

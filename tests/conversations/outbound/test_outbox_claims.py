@@ -8,10 +8,10 @@ import pytest
 from django.db import IntegrityError, close_old_connections, connection, transaction
 
 from conversations.channels.base import Text
-from conversations.messaging import errors, outbound, outbox
+from conversations.messaging import errors, outbound, outbox, settling
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock
-from tests.conversations.outbound.sending import again, let_lease_expire, make_due, say, send
+from tests.conversations.outbound.sending import again, begun, let_lease_expire, make_due, say, send
 from tests.factories import ConversationFactory, MessageFactory
 from tests.graph_side import drops, refuses
 
@@ -124,9 +124,7 @@ def test_a_thawed_worker_does_not_fail_what_another_one_sends(graph, conversatio
 def test_a_send_whose_worker_is_gone_becomes_unconfirmed_never_queued(graph, conversation):
     message = say(conversation)
     [claimed] = outbox.claim(10)
-    departure = outbox._departure(claimed)
-    outbox._prepare(departure)
-    assert outbox._begin(departure)
+    assert begun(claimed)
     outbox.recover()
     assert again(message).status == "sending", "its lease still lives"
     let_lease_expire(message)
@@ -141,13 +139,11 @@ def test_a_send_whose_worker_is_gone_becomes_unconfirmed_never_queued(graph, con
 def test_an_answer_that_comes_after_the_lease_ran_out_still_confirms_the_send(graph, conversation):
     message = say(conversation)
     [claimed] = outbox.claim(10)
-    departure = outbox._departure(claimed)
-    outbox._prepare(departure)
-    outbox._begin(departure)
+    [departure] = begun(claimed)
     let_lease_expire(message)
     outbox.recover()
     departure.external_id = "wamid.late"
-    outbox._settle(departure)
+    assert settling.settle([departure]) == []
     message = again(message)
     assert (message.status, message.external_id, message.error_code) == ("accepted", "wamid.late", "")
 
