@@ -17,7 +17,6 @@ from channels.auth import AuthMiddlewareStack  # noqa: E402 (needs the apps load
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
-from django.db import connection  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
@@ -29,7 +28,6 @@ from conversations.ingest.receiver import PATH as WEBHOOK_PATH  # noqa: E402
 from conversations.ingest.receiver import receive_webhook  # noqa: E402
 from conversations.live.publish import subscribe  # noqa: E402
 from conversations.live.registry import registry  # noqa: E402
-from conversations.messaging import fence  # noqa: E402
 from crm.foundation import aio, work  # noqa: E402
 from crm.foundation.bodies import SMALL, BodyLimit  # noqa: E402
 
@@ -76,7 +74,6 @@ async def _lifespan(receive: Any, send: Any) -> None:
     try:
         registry.loop = asyncio.get_running_loop()
         batcher.start()
-        await asyncio.to_thread(_check_fence)
         work.start()
         tasks = [asyncio.create_task(watch_over_sockets()), asyncio.create_task(subscribe())]
         if simulator is not None:
@@ -93,13 +90,6 @@ async def _lifespan(receive: Any, send: Any) -> None:
         await simulator.shutdown()
     await asyncio.to_thread(_stop)
     await send({"type": "lifespan.shutdown.complete"})
-
-
-def _check_fence() -> None:
-    try:
-        fence.check_at_start()
-    finally:
-        connection.close()
 
 
 def _stop() -> None:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.dispatch import receiver
 
 from conversations.ingest import housekeeping, pipeline
-from conversations.messaging import division, events, media, outbox, receipts, threads
+from conversations.messaging import division, events, fence, media, outbox, receipts, threads
 from conversations.messaging.models import Conversation
 from crm.contacts import visibility
 from crm.contacts.identities import identities_joined, identity_divided
@@ -43,6 +43,7 @@ def contacts_of_visible_conversations(user: User) -> Q:
 
 
 visibility.register(contacts_of_visible_conversations)
+work.before_first_round(fence.check_at_start)
 work.register("pipeline", pipeline.drain)
 work.register("outbox", functools.partial(outbox.drain, with_files=False))
 work.register("outbox_files", functools.partial(outbox.drain, with_files=True))

@@ -24,7 +24,7 @@ from conversations.inboxes.models import Inbox
 from conversations.messaging import events, media_budget, media_store, outbound
 from conversations.messaging.models import Attachment, Conversation, Message
 from conversations.messaging.outbox import address_of
-from crm.foundation import aio, clock
+from crm.foundation import aio, clock, work
 from crm.foundation.retrying import in_transaction
 from crm.foundation.text import clean_text
 from crm.staff.models import User
@@ -48,8 +48,7 @@ STORED_FIELDS = ("state", "next_attempt_at", "attempts_count", "file", "mime_typ
 
 @dataclass
 class Job:
-    """A file on its way to us; `lease`: until when it is ours, and the proof of it (a later claim has a later one).
-    """
+    """A file on its way to us; `lease`: until when it is ours, and the proof of it (a later claim has a later one)."""
 
     attachment: Attachment
     lease: dt.datetime
@@ -80,6 +79,9 @@ def drain() -> bool:
 
 def _round(until: float) -> bool:
     while time.monotonic() < until:
+        if work.is_stopping():
+            _let_go()
+            return False
         free = IN_FLIGHT - len(_running)
         if free and media_store.is_ready():
             for job in _claim(free):
@@ -90,6 +92,15 @@ def _round(until: float) -> bool:
         for future in done:
             _land(_running.pop(future), future)
     return True
+
+
+def _let_go() -> None:
+    """The process ends: what it was fetching is anybody's at once, and no call that failed."""
+    for future, job in _running.items():
+        future.cancel()
+        media_budget.settle(job.call, failed=False)
+        _mine(job).update(next_attempt_at=clock.real())
+    _running.clear()
 
 
 def store_upload(

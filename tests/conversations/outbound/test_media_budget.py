@@ -16,7 +16,7 @@ from crm.foundation.files import PART
 from tests.conversations.outbound.test_media import JPEG, make_due
 from tests.conversations.outbound.test_outbox_claims import in_threads
 from tests.factories import ConversationFactory, InboxFactory, MessageFactory
-from tests.graph_side import raw, refuses, says
+from tests.graph_side import raw, refuses, says, stalls
 from tests.product import free_port
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
@@ -174,6 +174,21 @@ def test_a_file_written_by_who_comes_too_late_goes_again(graph, conversation, mo
     media._store(job, MediaInfo("", "image/jpeg", "", 0), JPEG)
     assert Attachment.objects.get().state == "pending"
     assert not default_storage.exists(f"{file.pk.hex[:2]}/{file.pk.hex}")
+
+
+def test_what_was_under_way_when_the_process_ends_is_free_at_once_and_no_failure(graph, conversation, monkeypatch):
+    wait_for(graph, conversation, 1, fails=False)
+    graph.at["/file"].clear()
+    graph.answers_at("/file", stalls)
+    stopping = iter([False, True])
+    monkeypatch.setattr(media.work, "is_stopping", lambda: next(stopping))
+    media.drain()
+    monkeypatch.undo()
+    assert not MediaAttempt.objects.exists()
+    graph.at["/file"].clear()
+    graph.answers_at("/file", raw(JPEG))
+    media.drain()
+    assert states() == ["stored"]
 
 
 def test_nothing_is_asked_for_while_nothing_can_be_kept(graph, conversation, settings, tmp_path):

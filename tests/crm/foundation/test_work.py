@@ -17,6 +17,7 @@ def house(monkeypatch, settings):
     monkeypatch.setattr(work, "_bells", {})
     monkeypatch.setattr(work, "_threads", [])
     monkeypatch.setattr(work, "_stop", threading.Event())
+    monkeypatch.setattr(work, "_checks", [])
     yield work
     work.stop()
 
@@ -147,3 +148,15 @@ def test_run_until_idle_runs_the_named_drains_to_their_end(house):
     house.register("other", other)
     house.run_until_idle("one")
     assert (len(one.times), len(other.times)) == (3, 0)
+
+
+def test_what_must_be_looked_at_first_is_before_any_round(house):
+    seen, checks = [], []
+    drains = [Rounds(), Rounds()]
+    house.before_first_round(lambda: (checks.append(1), seen.extend(drain.times[:1] for drain in drains)))
+    for name, drain in zip("xy", drains, strict=True):
+        house.register(name, drain)
+    house.start()
+    for drain in drains:
+        drain.wait_for(2)
+    assert (checks, seen) == ([1], [[], []])
