@@ -75,6 +75,8 @@ async def _lifespan(receive: Any, send: Any) -> None:
         registry.loop = asyncio.get_running_loop()
         batcher.start()
         work.start()
+        if ringer is not None:
+            ringer.start()
         tasks = [asyncio.create_task(watch_over_sockets()), asyncio.create_task(subscribe())]
         if simulator is not None:
             await simulator.startup()
