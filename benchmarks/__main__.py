@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import ingest, processing
+from benchmarks.programs import ingest, pages, processing
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
-from benchmarks.stage import FULL, QUICK, Profile, Stage
+from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
 
 PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "ingest": ingest.run,
     "processing": processing.run,
+    "pages": pages.run,
 }
 
 
@@ -40,11 +41,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=PROGRAMS, help="one program; may be given several times")
     parser.add_argument("--quick", action="store_true", help="shorter rounds, for a first look")
+    parser.add_argument("--smoke", action="store_true", help="tiny numbers: does everything still run?")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     options = parser.parse_args()
     keep = ROOT / "var/bench"
     keep.mkdir(parents=True, exist_ok=True)
-    rows, figures = measure(options.only or list(PROGRAMS), QUICK if options.quick else FULL, keep)
+    profile = SMOKE if options.smoke else QUICK if options.quick else FULL
+    rows, figures = measure(options.only or list(PROGRAMS), profile, keep)
     sys.stdout.write(tables(rows, figures))
     if options.write:
         (ROOT / "docs/benchmarks.md").write_text(document(rows, figures))

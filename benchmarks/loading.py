@@ -43,7 +43,7 @@ def _texts() -> str:
 
 
 # How many messages conversation v has, and when its last one came: open ones in the last 40 hours, others before.
-COUNT = f"CASE WHEN v <= %(long)s THEN {LONG} ELSE 1 + (v * 7919) % 32 END"
+COUNT = f"CASE WHEN v <= %(long)s THEN {LONG} ELSE 1 + (v % 1000) * 7919 % 32 END"
 LAST_AT = f"{BASE} - CASE WHEN v <= %(open)s THEN v * interval '90 seconds' ELSE v * interval '100 seconds' END"
 
 # Each: a name, the table, its columns with their values, and where the rows come from.
@@ -218,8 +218,8 @@ def _insert(connection: psycopg.Connection, table: str, columns: dict[str, str],
 
 def _drop_indexes(connection: psycopg.Connection) -> None:
     """Indexes and unique constraints go before the load and come back after it; primary keys stay."""
-    for name, table, definition, is_constraint in list(_indexes(connection)):
-        with connection.transaction():
+    with connection.transaction():
+        for name, table, definition, is_constraint in list(_indexes(connection)):
             connection.execute("INSERT INTO bench_index VALUES (%s, %s)", [name, definition])
             drop = "ALTER TABLE {table} DROP CONSTRAINT {name}" if is_constraint else "DROP INDEX {name}"
             connection.execute(sql.SQL(drop).format(table=sql.Identifier(table), name=sql.Identifier(name)))
