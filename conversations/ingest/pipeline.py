@@ -1,269 +1,247 @@
-"""The main road, top to bottom: a stored webhook becomes messages, statuses, changes, each item on its own savepoint.
+"""The main road, top to bottom: stored webhooks become messages, statuses, changes; first many together, and what
+cannot go together alone, each item on its own savepoint.
 
 What cannot be understood is quarantined with its bytes and can be replayed; nothing is raised at the provider.
 """
 
 import contextlib
 import datetime as dt
+import itertools
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
 import structlog
 from cryptography.fernet import InvalidToken
-from django.db import DatabaseError, InterfaceError, OperationalError, transaction
-from django.db.models import F
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db.models import Count, F, Min, Q
 
-from conversations.channels.base import (
-    EditUpdate,
-    IdentityChange,
-    InboundMessage,
-    OtherUpdate,
-    ReactionUpdate,
-    RevokeUpdate,
-    StatusUpdate,
-    Unparsed,
-    Update,
-)
-from conversations.channels.registry import WHATSAPP
 from conversations.channels.whatsapp.parse import parse
-from conversations.inboxes.models import Inbox
+from conversations.ingest import items, together
+from conversations.ingest.items import Item, Landing, Outcome, Quarantine
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.ingest.reading import Unreadable, load
-from conversations.messaging import deliveries, inbound, system, threads
+from conversations.live import publish
+from conversations.messaging import inbound
 from conversations.messaging.models import Message
-from crm.contacts import identities
-from crm.contacts.models import ChannelIdentity
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
 
 log = structlog.get_logger(__name__)
 
-BATCH = 20
-CHUNK = 50
+State = WebhookEvent.State
+# Items of one transaction: on SQLite everybody waits for it.
+TOGETHER = {"postgresql": 200, "sqlite": 25}
+ALONE_AT_ONCE = 10
 LEASE = dt.timedelta(seconds=30)
+WAIT = dt.timedelta(seconds=2)
 BLAMELESS_FOR = dt.timedelta(days=1)
-MOST_ATTEMPTS = 5
-CLOCKS_DIFFER = dt.timedelta(hours=1)
-Outcome = EventItem.Outcome
+# An event that was there when two rounds broke down is tried alone from then on, and given up after five such tries.
+ALONE_FROM = 3
+MOST_ATTEMPTS = 8
+CLAIMING = 0x56454E54  # the key of PostgreSQL's advisory lock
 
 
-class Quarantine(Exception):
-    """This item must not be applied; the reason is for a manager."""
-
-
-@dataclass(frozen=True)
-class Landing:
-    """Where an item landed."""
-
-    outcome: str
-    message: Message | None = None
+class LeaseLost(Exception):
+    """Somebody else has taken the event over."""
 
 
 def drain() -> bool:
     """Claim and process some events; True if there may be more."""
-    events = claim(BATCH)
+    events = claim(TOGETHER[connection.vendor])
     process(events)
     return bool(events)
 
 
 @in_transaction
 def claim(limit: int) -> list[WebhookEvent]:
-    """Take up to `limit` pending events, oldest first, for half a minute."""
+    """Take up to `limit` pending events, oldest first, for half a minute; none of a person whose earlier events another
+    worker is processing.
+    """
+    if connection.vendor == "postgresql":  # one claims at a time, so that it sees the lanes that others took
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIMING])
     now = clock.real()
-    pending = WebhookEvent.objects.filter(state=WebhookEvent.State.PENDING).exclude(lease_until__gt=now)
-    events = list(pending.select_for_update(skip_locked=True).order_by("pk")[:limit])
-    WebhookEvent.objects.filter(pk__in=[event.pk for event in events]).update(lease_until=now + LEASE)
+    taken = WebhookEvent.objects.filter(state=State.PENDING, lease_until__gt=now).exclude(lane=0)
+    free = WebhookEvent.objects.filter(state=State.PENDING).exclude(lease_until__gt=now)
+    free = free.exclude(lane__in=taken.values("lane"))
+    return _lease(free.select_for_update(skip_locked=True).order_by("pk")[:limit], now)
+
+
+def _lease(rows: Iterable[WebhookEvent], now: dt.datetime) -> list[WebhookEvent]:
+    """Make these (locked) events ours; tries are counted before anything is tried."""
+    events, token = list(rows), uuid.uuid4()
+    pks = [event.pk for event in events]
+    ours = WebhookEvent.objects.filter(pk__in=pks)
+    ours.filter(attempts_count__lt=ALONE_FROM).update(attempts_count=F("attempts_count") + 1)
+    ours.update(lease=token, lease_until=now + LEASE)
+    for event in events:
+        event.lease, event.attempts_count = token, min(event.attempts_count + 1, max(ALONE_FROM, event.attempts_count))
     return events
 
 
 def process(events: Sequence[WebhookEvent]) -> None:
     """Apply events; an event that fails for a passing reason stays pending, one that never succeeds is quarantined."""
+    work: list[Item] = []
     for event in events:
+        if event.attempts_count < ALONE_FROM and (found := _read(event)) is not None:
+            work += found
+    alone = {event.pk: event for event in events if event.attempts_count >= ALONE_FROM}
+    for chunk in itertools.batched(work, TOGETHER[connection.vendor]):
         try:
-            if event.attempts_count >= MOST_ATTEMPTS:
-                _quarantine(event, "given up after repeated crashes")
-                continue
-            _renew(event, attempts_count=F("attempts_count") + 1)  # counted before anything is tried
-            _process(event)
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("event waits for the database", webhook=event.pk, error=type(error).__name__)
-            with contextlib.suppress(DatabaseError, InterfaceError):
-                _wait_for_database(event)
+            _land_together(chunk)
+        except (OperationalError, InterfaceError) as error:
+            _put_back([item.event for item in chunk], error)
+            continue
+        except Exception as error:  # noqa: BLE001 (whatever it was, alone it costs one item)
+            log.info("items did not land together", count=len(chunk), **_where(error))
+            _forget(chunk)
+        respond([item.landing.message for item in chunk if item.landing and item.landing.is_new])
+        alone |= {item.event.pk: item.event for item in chunk if item.landing is None}
+    for _pk, event in sorted(alone.items()):
+        _process_alone(event)
 
 
-def _renew(event: WebhookEvent, **more: Any) -> None:
-    """The event is ours for another half minute."""
-    WebhookEvent.objects.filter(pk=event.pk).update(lease_until=clock.real() + LEASE, **more)
+def respond(messages: Iterable[Message | None]) -> None:
+    """After the commit: whoever answers by itself hears of new messages, unless they are too late to be answered."""
+    for message in messages:
+        if message is not None and not inbound.is_late(message):
+            inbound.message_arrived.send(Message, message=message)
 
 
-def _wait_for_database(event: WebhookEvent) -> None:
-    """Try again soon; that try was not the event's fault, unless it has gone on for a day."""
-    more: dict[str, Any] = {}
-    if clock.real() - event.received_at < BLAMELESS_FOR:
-        more["attempts_count"] = event.attempts_count
-    WebhookEvent.objects.filter(pk=event.pk).update(lease_until=clock.real() + dt.timedelta(seconds=2), **more)
-
-
-def replay(events: Sequence[WebhookEvent]) -> None:
-    """Process again what was quarantined; what is already known stays as it is."""
-    for event in events:
-        event.items.filter(outcome=Outcome.QUARANTINED).delete()
-        event.attempts_count = 0
+def replay(pks: Iterable[int]) -> int:
+    """Process quarantined events again; what is already known stays as it is. Returns how many were quarantined."""
+    events = _claim_quarantined(pks)
     process(events)
-
-
-def _process(event: WebhookEvent) -> None:
-    try:
-        updates = list(parse(load(event.body)))
-    except Unreadable as error:
-        _quarantine(event, str(error))
-        return
-    except InvalidToken:
-        _quarantine(event, "sealed with an encryption key that is no longer configured")
-        return
-    except Exception as error:  # noqa: BLE001 (a bug of ours: the bytes wait for its repair)
-        log.error("webhook not read", webhook=event.pk, **_where(error))
-        _quarantine(event, f"{type(error).__name__} while reading")
-        return
-    inboxes = _inboxes(event.signer_ids)
-    done = set(event.items.values_list("position", flat=True))
-    todo = [(position, update) for position, update in enumerate(updates) if position not in done]
-    for start in range(0, len(todo), CHUNK):
-        _process_chunk(event, todo[start : start + CHUNK], inboxes)
-    bad = event.items.filter(outcome=Outcome.QUARANTINED)
-    reason = bad.values_list("reason", flat=True).first()
-    state = WebhookEvent.State.PROCESSED if reason is None else WebhookEvent.State.QUARANTINED
-    WebhookEvent.objects.filter(pk=event.pk).update(
-        state=state, reason=(reason or "")[:200], processed_at=clock.real(), lease_until=None, attempts_count=0
-    )
+    return len(events)
 
 
 @in_transaction
-def _process_chunk(event: WebhookEvent, chunk: Sequence[tuple[int, Update]], inboxes: dict[str, Inbox]) -> None:
-    items = []
+def _claim_quarantined(pks: Iterable[int]) -> list[WebhookEvent]:
+    rows = WebhookEvent.objects.filter(pk__in=list(pks), state=State.QUARANTINED)
+    events = list(rows.select_for_update(skip_locked=True).order_by("pk"))
+    EventItem.objects.filter(event__in=events, outcome=Outcome.QUARANTINED).delete()
+    for event in events:
+        event.attempts_count, event.state = 0, State.PENDING
+    WebhookEvent.objects.filter(pk__in=[event.pk for event in events]).update(state=State.PENDING, attempts_count=0)
+    return _lease(events, clock.real())
+
+
+def _read(event: WebhookEvent) -> list[Item] | None:
+    """The items of an event; None if it was quarantined as unreadable."""
+    try:
+        updates = list(parse(load(event.body)))
+        return [Item(event, position, len(updates), update) for position, update in enumerate(updates)]
+    except Unreadable as error:
+        _quarantine(event, str(error))
+    except InvalidToken:
+        _quarantine(event, "sealed with an encryption key that is no longer configured")
+    except Exception as error:  # noqa: BLE001 (a bug of ours: the bytes wait for its repair)
+        log.error("webhook not read", webhook=event.pk, **_where(error))
+        _quarantine(event, f"{type(error).__name__} while reading")
+    return None
+
+
+@in_transaction
+def _land_together(chunk: Sequence[Item]) -> None:
+    _forget(chunk)
+    mine = _still_ours([item.event for item in chunk])
+    done = set(EventItem.objects.filter(event__in=mine).values_list("event", "position"))
+    work = [item for item in chunk if item.event.pk in mine and (item.event.pk, item.position) not in done]
+    signers = {tuple(item.event.signer_ids) for item in work}
+    inboxes = {ids: items.inboxes_of(list(ids)) for ids in signers}
+    with publish.together():
+        together.land(work, {item.event.pk: inboxes[tuple(item.event.signer_ids)] for item in work})
+    EventItem.objects.bulk_create(item.row for item in work if item.landing)
+    _conclude({item.event.pk: item for item in chunk if item.event.pk in mine}.values())
+
+
+def _forget(chunk: Iterable[Item]) -> None:
+    """What a transaction that failed had found."""
+    for item in chunk:
+        item.landing = item.inbox = item.person = None
+
+
+def _still_ours(events: Iterable[WebhookEvent]) -> dict[int, WebhookEvent]:
+    """The events, locked, whose lease nobody has taken over."""
+    by_pk = {event.pk: event for event in events}
+    rows = WebhookEvent.objects.select_for_update(no_key=True).filter(pk__in=by_pk, state=State.PENDING)
+    leases = dict(rows.order_by("pk").values_list("pk", "lease"))
+    return {pk: event for pk, event in by_pk.items() if pk in leases and leases[pk] == event.lease}
+
+
+def _conclude(last: Iterable[Item]) -> None:
+    """Close the events, one item of each given, of which every item has landed."""
+    counts = {item.event.pk: item.count for item in last}
+    landed = EventItem.objects.filter(event__in=counts).values("event").annotate(
+        count=Count("pk"), bad=Min("reason", filter=Q(outcome=Outcome.QUARANTINED))
+    )  # fmt: skip
+    whole = {row["event"]: row["bad"] for row in landed if row["count"] == counts[row["event"]]}
+    now = clock.real()
+    rest = {"processed_at": now, "lease": None, "lease_until": None, "attempts_count": 0}
+    good = [pk for pk, bad in whole.items() if bad is None]
+    WebhookEvent.objects.filter(pk__in=good).update(state=State.PROCESSED, reason="", **rest)
+    for pk, bad in whole.items():
+        if bad is not None:
+            WebhookEvent.objects.filter(pk=pk).update(state=State.QUARANTINED, reason=bad[:200], **rest)
+
+
+def _process_alone(event: WebhookEvent) -> None:
+    try:
+        if event.attempts_count >= MOST_ATTEMPTS:
+            _quarantine(event, "given up after repeated crashes")
+            return
+        suspect = event.attempts_count >= ALONE_FROM
+        _renew(event, **({"attempts_count": F("attempts_count") + 1} if suspect else {}))
+        work = _read(event) or ()
+        done = set(event.items.values_list("position", flat=True))
+        inboxes = items.inboxes_of(event.signer_ids)
+        for chunk in itertools.batched([item for item in work if item.position not in done], ALONE_AT_ONCE):
+            _land_alone(event, chunk, inboxes)
+            respond([item.landing.message for item in chunk if item.landing and item.landing.is_new])
+        _conclude(work[:1])
+    except LeaseLost:
+        log.info("event taken over", webhook=event.pk)
+    except (DatabaseError, InterfaceError) as error:
+        _put_back([event], error, is_alone=True)
+
+
+@in_transaction
+def _land_alone(event: WebhookEvent, chunk: Sequence[Item], inboxes: items.Inboxes) -> None:
     _renew(event)
-    for position, update in chunk:
-        item = EventItem(event=event, position=position, kind=_kind(update))
+    for item in chunk:
         try:
-            with transaction.atomic():
-                landing = _apply(update, inboxes, event.signer_ids)
-            item.outcome, item.message = landing.outcome, landing.message
+            with transaction.atomic(), publish.together():
+                item.landing = items.apply(item.update, inboxes)
         except (OperationalError, InterfaceError):
             raise
         except Quarantine as reason:
-            item.outcome, item.reason = Outcome.QUARANTINED, str(reason)[:300]
+            item.landing = Landing(Outcome.QUARANTINED, reason=str(reason))
         except Exception as error:  # noqa: BLE001 (whatever it was, one item costs one item)
-            log.error("item quarantined", webhook=event.pk, position=position, **_where(error))
-            item.outcome, item.reason = Outcome.QUARANTINED, f"{type(error).__name__} while {item.kind}"[:300]
-        items.append(item)
-    EventItem.objects.bulk_create(items)
+            log.error("item quarantined", webhook=event.pk, position=item.position, **_where(error))
+            what = f"{type(error).__name__} while {items.kind_of(item.update)}"
+            item.landing = Landing(Outcome.QUARANTINED, reason=what)
+    EventItem.objects.bulk_create(item.row for item in chunk)
 
 
-def _apply(update: Update, inboxes: dict[str, Inbox], signer_ids: list[int]) -> Landing:
-    """One item: check that it is for an account that signed it, then hand it to the feature that knows it."""
-    match update:
-        case Unparsed(reason=reason):
-            raise Quarantine(reason)
-        case OtherUpdate():
-            return Landing(Outcome.STORED)
-        case IdentityChange():
-            return _change_identity(update, inboxes)
-    inbox = _inbox_of(update, inboxes)
-    match update:
-        case InboundMessage():
-            return _record(inbox, update)
-        case StatusUpdate():
-            if update.person.address and update.person.user_id:
-                _join_if_known(inbox, update)
-            message = deliveries.apply(inbox, update)
-        case ReactionUpdate():
-            message = deliveries.apply(
-                inbox, update, deliveries.US if update.is_echo else str(_sender(inbox, update).pk)
-            )
-        case EditUpdate() | RevokeUpdate():
-            message = deliveries.apply(inbox, update)
-        case _:
-            raise Quarantine(f"no place for {type(update).__name__}")
-    return Landing(Outcome.APPLIED if message else Outcome.PARKED, message)
+def _renew(event: WebhookEvent, **more: Any) -> None:
+    """The event is ours for another half minute; raises LeaseLost if it is no longer."""
+    ours = WebhookEvent.objects.filter(pk=event.pk, lease=event.lease, state=State.PENDING)
+    if not ours.update(lease_until=clock.real() + LEASE, **more):
+        raise LeaseLost
 
 
-def _inbox_of(update: Update, inboxes: dict[str, Inbox]) -> Inbox:
-    """The number it came to; both its id and its WABA must belong to an account that signed."""
-    inbox = inboxes.get(update.phone_number_id)
-    if inbox is None:
-        raise Quarantine("phone_number_id is unknown or belongs to an account that did not sign")
-    if update.waba_id != inbox.account.waba_id:
-        raise Quarantine("the entry's WABA is not the one of the phone_number_id")
-    return inbox
-
-
-def _record(inbox: Inbox, update: InboundMessage) -> Landing:
-    sender = _sender(inbox, update)
-    identity = sender
-    if update.group_id:
-        identity = identities.resolve(
-            f"{WHATSAPP}{identities.GROUP_SUFFIX}", scope=inbox.account.scope, user_id=update.group_id, at=_at(update)
-        )
-    is_dormant = update.is_history or update.kind in inbound.SILENT_KINDS
-    conversation = threads.find_or_open(inbox, identity, is_dormant=is_dormant)
-    message = inbound.record(conversation, update, sender if update.group_id else None)
-    if message is None:
-        known = Message.objects.filter(inbox=inbox, external_id=update.external_id).first()
-        return Landing(Outcome.KNOWN, known)
-    return Landing(Outcome.RECORDED, message)
-
-
-def _sender(inbox: Inbox, update: InboundMessage | ReactionUpdate) -> ChannelIdentity:
-    person = update.person
-    return identities.resolve(
-        WHATSAPP,
-        scope=inbox.account.scope,
-        at=_at(update),
-        user_id=person.user_id,
-        address=person.address,
-        profile_name=person.profile_name,
-        username=person.username,
-    )
-
-
-def _join_if_known(inbox: Inbox, update: StatusUpdate) -> None:
-    """A status may be the first webhook that says which number and which user id belong together."""
-    person = update.person
-    if ChannelIdentity.objects.filter(channel=WHATSAPP, user_id=person.user_id).exists() or (
-        ChannelIdentity.objects.filter(channel=WHATSAPP, wa_id=person.address).exists()
-    ):
-        identities.resolve(
-            WHATSAPP, scope=inbox.account.scope, at=_at(update), user_id=person.user_id, address=person.address
-        )
-
-
-def _change_identity(update: IdentityChange, inboxes: dict[str, Inbox]) -> Landing:
-    if update.phone_number_id:
-        inbox = _inbox_of(update, inboxes)
-    else:
-        of_waba = [one for one in inboxes.values() if one.account.waba_id == update.waba_id]
-        if not of_waba:
-            raise Quarantine("the entry's WABA belongs to no account that signed")
-        inbox = of_waba[0]
-    if update.at is None or update.at > clock.now() + CLOCKS_DIFFER:
-        raise Quarantine("a change of number or id without a usable time")
-    identity = identities.change(
-        WHATSAPP, scope=inbox.account.scope, field=update.field, old=update.old, new=update.new, at=update.at
-    )
-    system.note_change(inbox, identity, update.field, at=update.at)
-    return Landing(Outcome.APPLIED)
-
-
-def _inboxes(signer_ids: list[int]) -> dict[str, Inbox]:
-    rows = Inbox.objects.filter(account__in=signer_ids).select_related("account")
-    return {inbox.phone_number_id: inbox for inbox in rows}
-
-
-def _at(update: Update) -> dt.datetime:
-    return inbound.sort_time(update.at, clock.now())
+def _put_back(events: Iterable[WebhookEvent], error: Exception, *, is_alone: bool = False) -> None:
+    """Try again soon. A try that an event was alone in was not its fault, unless that has gone on for a day."""
+    by_pk = {event.pk: event for event in events}
+    log.warning("events wait for the database", count=len(by_pk), error=type(error).__name__)
+    with contextlib.suppress(DatabaseError, InterfaceError):
+        for pk, event in by_pk.items():
+            blameless = is_alone and clock.real() - event.received_at < BLAMELESS_FOR
+            more = {"attempts_count": event.attempts_count} if blameless else {}
+            WebhookEvent.objects.filter(pk=pk, lease=event.lease).update(lease_until=clock.real() + WAIT, **more)
 
 
 def _where(error: Exception) -> dict[str, str]:
@@ -273,17 +251,8 @@ def _where(error: Exception) -> dict[str, str]:
     return {"error": type(error).__name__, "at": f"{PurePath(frame.filename).name}:{frame.lineno}"}
 
 
-def _kind(update: Update) -> str:
-    match update:
-        case InboundMessage(kind=kind) | OtherUpdate(kind=kind):
-            return kind[:60]
-        case StatusUpdate(status=status):
-            return f"status:{status}"
-    return type(update).__name__.removesuffix("Update").lower()
-
-
 def _quarantine(event: WebhookEvent, reason: str) -> None:
     log.warning("event quarantined", webhook=event.pk, reason=reason)
-    WebhookEvent.objects.filter(pk=event.pk).update(
-        state=WebhookEvent.State.QUARANTINED, reason=reason[:200], processed_at=clock.real(), lease_until=None
+    WebhookEvent.objects.filter(pk=event.pk, lease=event.lease).update(
+        state=State.QUARANTINED, reason=reason[:200], processed_at=clock.real(), lease=None, lease_until=None
     )

@@ -2,21 +2,24 @@
 
 import dataclasses
 import datetime as dt
+import enum
 import hashlib
 import uuid
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from conversations.channels.base import EditUpdate, Person, ReactionUpdate, RevokeUpdate, StatusUpdate
 from conversations.channels.whatsapp import codes
 from conversations.inboxes.models import Inbox
 from conversations.messaging import events, previews, window
-from conversations.messaging.models import Attempt, Message, ParkedUpdate, Reaction
+from conversations.messaging.models import Attempt, Conversation, Message, ParkedUpdate, Reaction
 from conversations.messaging.summary import US
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
+from crm.foundation.rows import update_rows
 
 Applicable = StatusUpdate | ReactionUpdate | EditUpdate | RevokeUpdate
 KINDS: dict[str, type[Applicable]] = {
@@ -35,27 +38,82 @@ LADDER = {
     )
 }
 
+STATUS_FIELDS = (
+    *("status", "error_code", "error_details", "pricing", "version"),
+    *("sent_at", "delivered_at", "read_at", "played_at", "failed_at"),
+)
+
+
+class Parked(enum.Enum):
+    """Where a status landed whose message is not known yet."""
+
+    PARKED = "parked"
+
+
+PARKED = Parked.PARKED
+
 
 def apply(inbox: Inbox, update: Applicable, actor: str = US) -> Message | None:
     """Apply an update to its message, or park it (None). `actor`: who reacted."""
     message = _target(inbox, update)
     if message is None:
-        _park(inbox, update, actor)
+        _park([(inbox, update, actor)])
         return None
     _apply(message, update, actor)
     return message
 
 
-def apply_parked(message: Message) -> None:
-    """Apply what waited for this message."""
-    if not message.external_id:
-        return
-    waiting = ParkedUpdate.objects.filter(inbox=message.inbox_id, external_id=message.external_id, applied_at=None)
-    for parked in waiting.select_for_update().order_by("pk"):
-        update, actor = _unpack(parked)
-        _apply(message, update, actor)
-        parked.applied_at = clock.real()
-        parked.save(update_fields=["applied_at"])
+def apply_together(
+    statuses: Sequence[tuple[Inbox, StatusUpdate]], conversations: Mapping[int, Conversation]
+) -> list[Message | Parked | None]:
+    """The messages of many statuses, in their order; PARKED where the message is not known yet, None where `apply`
+    must look closer. `conversations`: the locked ones, by primary key.
+    """
+    wanted = Q(pk__in=())
+    for inbox, update in statuses:
+        wanted |= Q(inbox=inbox, external_id=update.external_id)
+    rows = Message.objects.select_for_update(of=("self",), no_key=True).select_related("author", "inbox")
+    known = {(row.inbox_id, row.external_id): row for row in rows.filter(wanted).order_by("pk")}
+    ours = _references_and_ids([update for inbox, update in statuses if (inbox.pk, update.external_id) not in known])
+    landed: list[Message | Parked | None] = []
+    versions = {row.pk: row.version for row in known.values()}
+    changed: dict[int, Message] = {}
+    for inbox, update in statuses:
+        message = known.get((inbox.pk, update.external_id))
+        if message is None:
+            landed.append(None if ours.intersection((update.external_id, _reference(update))) else PARKED)
+        elif message.conversation_id not in conversations:
+            landed.append(None)
+        else:
+            message.conversation = conversations[message.conversation_id]
+            if _climb(message, update):
+                changed[message.pk] = message
+            landed.append(message)
+    _save_statuses(changed.values(), versions)
+    shown = [row.conversation for row in changed.values() if row.conversation.last_message_id == row.pk]
+    update_rows(shown, previews.FIELDS)
+    _park([(inbox, update, US) for (inbox, update), at in zip(statuses, landed, strict=True) if at is PARKED])
+    return landed
+
+
+def conversations_of(statuses: Sequence[tuple[Inbox, StatusUpdate]]) -> set[int]:
+    """Whose messages these statuses speak of (primary keys), as far as known."""
+    wanted = Q(pk__in=())
+    for inbox, update in statuses:
+        wanted |= Q(inbox=inbox, external_id=update.external_id)
+    return set(Message.objects.filter(wanted).values_list("conversation", flat=True))
+
+
+def apply_parked(*messages: Message) -> None:
+    """Apply what waited for these messages."""
+    for inbox_id in {message.inbox_id for message in messages}:
+        mine = {message.external_id: message for message in messages if message.inbox_id == inbox_id}
+        waiting = ParkedUpdate.objects.filter(inbox=inbox_id, external_id__in=[one for one in mine if one])
+        for parked in waiting.filter(applied_at=None).select_for_update().order_by("pk"):
+            update, actor = _unpack(parked)
+            _apply(mine[parked.external_id], update, actor)
+            parked.applied_at = clock.real()
+            parked.save(update_fields=["applied_at"])
 
 
 @in_transaction
@@ -67,7 +125,9 @@ def sweep_parked(limit: int = 50, *, since: dt.timedelta = dt.timedelta(hours=1)
     )[:limit]
     targets = {(parked.inbox_id, parked.external_id) for parked in stuck}
     for inbox_id, external_id in targets:
-        apply_parked(_locked().get(inbox=inbox_id, external_id=external_id))
+        message = locked_message(inbox=inbox_id, external_id=external_id)
+        if message is not None:
+            apply_parked(message)
     return len(targets)
 
 
@@ -77,18 +137,33 @@ def delete_parked(older_than: dt.timedelta, limit: int = 5000) -> int:
     return ParkedUpdate.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
 
 
-def _locked() -> Any:
-    return Message.objects.select_for_update(of=("self",)).select_related(
-        "conversation__inbox", "conversation__contact", "author", "inbox"
-    )
+def locked_message(**lookup: Any) -> Message | None:
+    """One message with its conversation, both locked, the conversation first; None if there is none."""
+    found = Message.objects.filter(**lookup).values_list("pk", "conversation").first()
+    if found is None:
+        return None
+    pk, conversation_id = found
+    list(Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).values_list("pk"))
+    rows = Message.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("conversation__inbox", "conversation__contact", "author", "inbox").get(pk=pk)
 
 
 def _target(inbox: Inbox, update: Applicable) -> Message | None:
     external_id = update.external_id if isinstance(update, StatusUpdate) else update.target_id
-    message = _locked().filter(inbox=inbox, external_id=external_id).first()
+    message = locked_message(inbox=inbox, external_id=external_id)
     if message is None and isinstance(update, StatusUpdate):
         message = _by_attempt(inbox, update)
     return message
+
+
+def _references_and_ids(updates: Sequence[StatusUpdate]) -> set[Any]:
+    """Which of the references and ids in these statuses belong to attempts of ours."""
+    if not updates:
+        return set()
+    references = {reference for update in updates if (reference := _reference(update)) is not None}
+    by_reference = Attempt.objects.filter(reference__in=references).values_list("reference", flat=True)
+    by_id = Attempt.objects.filter(external_id__in={update.external_id for update in updates})
+    return {*(by_reference if references else ()), *by_id.values_list("external_id", flat=True)}
 
 
 def _by_attempt(inbox: Inbox, update: StatusUpdate) -> Message | None:
@@ -101,8 +176,8 @@ def _by_attempt(inbox: Inbox, update: StatusUpdate) -> Message | None:
     attempt = attempt or attempts.filter(external_id=update.external_id).exclude(external_id="").first()
     if attempt is None:
         return None
-    message: Message = _locked().get(pk=attempt.message_id)
-    if attempt.pk == message.attempts.order_by("-pk").values_list("pk", flat=True)[0]:
+    message = locked_message(pk=attempt.message_id)
+    if message is not None and attempt.pk == message.attempts.order_by("-pk").values_list("pk", flat=True)[0]:
         settle(message, attempt, update.external_id)
     return message
 
@@ -133,9 +208,17 @@ def _apply(message: Message, update: Applicable, actor: str) -> None:
 
 
 def _apply_status(message: Message, update: StatusUpdate) -> None:
+    versions = {message.pk: message.version}
+    if _climb(message, update):
+        _save_statuses([message], versions)
+        previews.refresh(message)
+
+
+def _climb(message: Message, update: StatusUpdate) -> bool:
+    """Note a status on its message, in memory; True if something is new."""
     if message.direction != Message.Direction.OUTBOUND or message.external_id != update.external_id:
-        return  # about an attempt that a later one replaced
-    before = (message.status, message.error_code)
+        return False  # about an attempt that a later one replaced
+    before = {name: getattr(message, name) for name in STATUS_FIELDS}
     time_field = f"{update.status}_at"
     at, known_at = update.at or clock.now(), getattr(message, time_field)
     if known_at is None or at < known_at:
@@ -147,13 +230,22 @@ def _apply_status(message: Message, update: StatusUpdate) -> None:
         message.pricing = message.pricing | update.pricing
     if is_higher(update.status, message.status):
         message.status = Message.Status(update.status)
-    if (message.status, message.error_code) != before:
+    if (message.status, message.error_code) != (before["status"], before["error_code"]):
         if message.status == Message.Status.FAILED:
             _stop_number(message, at)
-        _changed(message)
-        events.announce_status(message)
-    else:
-        message.save()
+        message.version += 1
+    return any(getattr(message, name) != value for name, value in before.items())
+
+
+def _save_statuses(messages: Iterable[Message], versions: Mapping[int, int]) -> None:
+    """Write what statuses changed and tell the browsers of new versions; previews change in memory only."""
+    rows = list(messages)
+    update_rows(rows, STATUS_FIELDS)
+    for message in rows:
+        if message.conversation.last_message_id == message.pk:
+            previews.show(message.conversation, message, force=True)
+        if message.version != versions[message.pk]:
+            events.announce_status(message)
 
 
 def _stop_number(message: Message, at: dt.datetime) -> None:
@@ -217,17 +309,18 @@ def _reference(update: StatusUpdate) -> uuid.UUID | None:
         return None
 
 
-def _park(inbox: Inbox, update: Applicable, actor: str) -> None:
+def _park(updates: Iterable[tuple[Inbox, Applicable, str]]) -> None:
+    ParkedUpdate.objects.bulk_create((_parked(*one) for one in updates), ignore_conflicts=True)
+
+
+def _parked(inbox: Inbox, update: Applicable, actor: str) -> ParkedUpdate:
     kind = next(name for name, cls in KINDS.items() if isinstance(update, cls))
     payload = dataclasses.asdict(update)
     payload["at"] = update.at.isoformat() if update.at else None
     payload["actor"] = actor
     external_id = update.external_id if isinstance(update, StatusUpdate) else update.target_id
     key = hashlib.sha256(orjson.dumps(payload, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    ParkedUpdate.objects.bulk_create(
-        [ParkedUpdate(inbox=inbox, external_id=external_id, dedup_key=key, kind=kind, payload=payload)],
-        ignore_conflicts=True,
-    )
+    return ParkedUpdate(inbox=inbox, external_id=external_id, dedup_key=key, kind=kind, payload=payload)
 
 
 def _unpack(parked: ParkedUpdate) -> tuple[Applicable, str]:

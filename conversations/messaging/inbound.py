@@ -1,42 +1,91 @@
 """Recording what came in: messages by the person, echoes of our own phone, history; each once, whatever the order."""
 
 import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.dispatch import Signal
 
-from conversations.channels.base import InboundAttachment, InboundMessage
-from conversations.messaging import deliveries, events, previews, quotes, summary, window
+from conversations.channels.base import InboundMessage
+from conversations.messaging import deliveries, events, previews, quotes, summary, threads, window
 from conversations.messaging.models import Attachment, Conversation, Message
 from conversations.messaging.summary import SILENT_KINDS
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock, work
+from crm.foundation.rows import update_rows
+
+message_arrived = Signal()
+"""Sent after the commit, with `message`: somebody wrote just now, and may be answered automatically."""
 
 PLACEHOLDER = "media_placeholder"
+LATE = dt.timedelta(hours=1)
 
 
-def record(conversation: Conversation, update: InboundMessage, sender: ChannelIdentity | None = None) -> Message | None:
-    """Store a message in its (locked) conversation; None if it was known. `sender`: who wrote, in a group."""
-    known = Message.objects.filter(inbox=conversation.inbox_id, external_id=update.external_id).first()
-    if known is not None:
-        _complete(known, conversation, update)
-        return None
+@dataclass
+class Arrival:
+    """An update and its locked conversation (one object for all of a batch); `sender`: who wrote, in a group."""
+
+    conversation: Conversation
+    update: InboundMessage
+    sender: ChannelIdentity | None = None
+    message: Message | None = None
+    is_new: bool = False
+    # What else of the conversation changed: its window, its status.
+    what: list[str] = field(default_factory=list)
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """What makes the message one."""
+        return self.conversation.inbox_id, self.update.external_id
+
+
+def record(arrivals: Sequence[Arrival]) -> None:
+    """Store the messages of arrivals, each once, with all they change: sets `message` (their own, or the known one) and
+    `is_new`. Raises IntegrityError if somebody else stores one of several at the same moment; one alone is then known.
+    """
     received_at = clock.now()
-    message = _message(conversation, update, sender, received_at)
-    try:
-        with transaction.atomic():
-            message.save()
-    except IntegrityError:  # the same webhook, a moment earlier, elsewhere
-        return None
-    if update.attachment is not None:
-        _attach(message, update.attachment)
-    quotes.link(message)
-    if update.is_history:
-        _note_history(conversation, message)
-    else:
-        _note_live(conversation, message, update, received_at)
-    deliveries.apply_parked(message)
-    return message
+    known = find_known(arrival.key for arrival in arrivals)
+    for arrival in arrivals:
+        arrival.message = known.get(arrival.key)
+        if arrival.message is None:
+            arrival.message = known[arrival.key] = _message(
+                arrival.conversation, arrival.update, arrival.sender, received_at
+            )
+            arrival.is_new = True
+    fresh = [arrival for arrival in arrivals if arrival.is_new]
+    if fresh and _store(fresh):
+        for arrival in fresh:
+            if arrival.update.is_history:
+                _note_history(arrival)
+            else:
+                _note_live(arrival, received_at)
+        threads.save_noted({arrival.conversation.pk: arrival.conversation for arrival in fresh}.values())
+        _touch_contacts(fresh)
+        _announce(fresh)
+        deliveries.apply_parked(*(arrival.message for arrival in fresh if arrival.message))
+    for arrival in arrivals:
+        if not arrival.is_new and arrival.message is not None:
+            _complete(arrival.message, arrival.conversation, arrival.update)
+
+
+def find_known(keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], Message]:
+    """The messages already stored under these (inbox, external id)."""
+    by_inbox: dict[int, set[str]] = defaultdict(set)
+    for inbox_id, external_id in keys:
+        by_inbox[inbox_id].add(external_id)
+    wanted = Q(pk__in=())
+    for inbox_id, external_ids in by_inbox.items():
+        wanted |= Q(inbox=inbox_id, external_id__in=external_ids)
+    return {(message.inbox_id, message.external_id or ""): message for message in Message.objects.filter(wanted)}
+
+
+def is_late(message: Message) -> bool:
+    """Whether it comes so long after it was written that nothing may answer it by itself."""
+    return clock.now() - message.sort_at > LATE
 
 
 def sort_time(provider_time: dt.datetime | None, received_at: dt.datetime) -> dt.datetime:
@@ -81,8 +130,31 @@ def _payload(update: InboundMessage) -> dict[str, Any]:
     return update.content | {"history": True} if update.is_history else update.content
 
 
-def _attach(message: Message, part: InboundAttachment) -> None:
-    Attachment.objects.create(
+def _store(fresh: list[Arrival]) -> bool:
+    """Insert messages with what hangs on them; False if the only one turned out to be known."""
+    messages = [arrival.message for arrival in fresh if arrival.message]
+    try:
+        with transaction.atomic():
+            Message.objects.bulk_create(messages)
+    except IntegrityError:  # the same webhook, a moment earlier, elsewhere
+        if len(fresh) > 1:
+            raise
+        [arrival] = fresh
+        arrival.message, arrival.is_new = find_known([arrival.key]).get(arrival.key), False
+        return False
+    files = [arrival for arrival in fresh if arrival.update.attachment is not None]
+    if files:
+        Attachment.objects.bulk_create(_attachment(arrival) for arrival in files)
+        work.ring("media")
+    quotes.link(messages)
+    return True
+
+
+def _attachment(arrival: Arrival) -> Attachment:
+    message, part = arrival.message, arrival.update.attachment
+    assert message is not None
+    assert part is not None
+    return Attachment(
         message=message,
         conversation=message.conversation,
         kind=message.kind,
@@ -92,7 +164,6 @@ def _attach(message: Message, part: InboundAttachment) -> None:
         external_id=part.media_id,
         next_attempt_at=clock.real(),
     )
-    work.ring("media")
 
 
 def _complete(known: Message, conversation: Conversation, update: InboundMessage) -> None:
@@ -111,7 +182,8 @@ def _complete(known: Message, conversation: Conversation, update: InboundMessage
         else:
             known.original_text = part.text
         if update.attachment is not None:
-            _attach(known, update.attachment)
+            _attachment(Arrival(conversation, update, message=known)).save()
+            work.ring("media")
     if known.direction == part.direction and deliveries.is_higher(part.status, known.status):
         known.status = part.status
     if part.sort_at < known.sort_at:
@@ -127,57 +199,74 @@ def _complete(known: Message, conversation: Conversation, update: InboundMessage
     events.announce_message(known, "message.updated")
 
 
-def _note_history(conversation: Conversation, message: Message) -> None:
+def _note_history(arrival: Arrival) -> None:
+    conversation, message = arrival.conversation, arrival.message
+    assert message is not None
     is_first = conversation.last_sort_at is None
     if previews.show(conversation, message):
         conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
     if message.direction == Message.Direction.OUTBOUND:
         summary.note_answer(conversation)
-    conversation.save(update_fields=[*previews.FIELDS, "last_activity_at", "waiting_since"])
-    events.announce_message(message)
 
 
-def _note_live(conversation: Conversation, message: Message, update: InboundMessage, received_at: dt.datetime) -> None:
-    what: list[str] = []
+def _note_live(arrival: Arrival, received_at: dt.datetime) -> None:
+    conversation, message, update = arrival.conversation, arrival.message, arrival.update
+    assert message is not None
     is_first = conversation.last_sort_at is None
     is_newest = conversation.last_sort_at is None or message.sort_at > conversation.last_sort_at
     previews.show(conversation, message)
     conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
-    speaks = message.direction == Message.Direction.INBOUND and message.kind not in SILENT_KINDS
-    if speaks:
+    if _speaks(arrival):
         conversation.inbound_count += 1
         if not conversation.is_group:
             is_ad = "referral" in update.content
             if window.open_window(conversation, update.at, received_at, is_ad=is_ad):
-                what.append("window")
-        if not conversation.is_group:
+                arrival.what.append("window")
             summary.note_question(conversation, message.sort_at, is_newest=is_newest)
     elif message.direction == Message.Direction.OUTBOUND:
         summary.note_answer(conversation)
-    reopens = ("resolved", "snoozed", "dormant") if speaks else ("dormant",) if update.is_echo else ()
+    reopens = ("resolved", "snoozed", "dormant") if _speaks(arrival) else ("dormant",) if update.is_echo else ()
     if conversation.status in reopens:
         was_dormant = conversation.status == Conversation.Status.DORMANT
         conversation.status = Conversation.Status.OPEN
         conversation.version += 1
-        what.append("status")
-        conversation.save()
+        arrival.what.append("status")
         if not was_dormant:
             events.record(conversation, "reopened")
-    else:
-        conversation.save()
-    if speaks and not conversation.is_group:
-        _touch_contact(conversation, message)
-    events.announce_message(message)
-    if what:
-        events.announce(conversation, "conversation.updated", what=what)
+
+
+def _speaks(arrival: Arrival) -> bool:
+    """Whether the person says something to us, here and now."""
+    message = arrival.message
+    assert message is not None
+    is_theirs = message.direction == Message.Direction.INBOUND and message.kind not in SILENT_KINDS
+    return is_theirs and not arrival.update.is_history
 
 
 def _activity(conversation: Conversation, message: Message, *, is_first: bool) -> dt.datetime:
     return message.sort_at if is_first else max(conversation.last_activity_at, message.sort_at)
 
 
-def _touch_contact(conversation: Conversation, message: Message) -> None:
-    contact = conversation.contact
-    if contact.last_inbound_at is None or message.sort_at > contact.last_inbound_at:
-        Contact.objects.filter(pk=contact.pk).update(last_inbound_at=message.sort_at)
-        contact.last_inbound_at = message.sort_at
+def _announce(fresh: Sequence[Arrival]) -> None:
+    changed: dict[int, list[str]] = defaultdict(list)
+    for arrival in fresh:
+        assert arrival.message is not None
+        events.announce_message(arrival.message)
+        changed[arrival.conversation.pk] += arrival.what
+    for conversation in {arrival.conversation.pk: arrival.conversation for arrival in fresh}.values():
+        if what := list(dict.fromkeys(changed[conversation.pk])):
+            events.announce(conversation, "conversation.updated", what=what)
+
+
+def _touch_contacts(fresh: Sequence[Arrival]) -> None:
+    touched: dict[int, Contact] = {}
+    for arrival in fresh:
+        contact, message = arrival.conversation.contact, arrival.message
+        assert message is not None
+        if arrival.conversation.is_group or not _speaks(arrival):
+            continue
+        contact = touched.get(contact.pk, contact)
+        if contact.last_inbound_at is None or message.sort_at > contact.last_inbound_at:
+            contact.last_inbound_at = message.sort_at
+            touched[contact.pk] = contact
+    update_rows(list(touched.values()), ["last_inbound_at"])

@@ -1,7 +1,10 @@
 """Which message a message quotes: known by its wamid, or by the core of a wamid wrapped for another phone."""
 
+from collections.abc import Sequence
+
 from conversations.messaging import wamids
 from conversations.messaging.models import Conversation, Message, MessageQuerySet
+from crm.foundation.rows import update_rows
 
 SEARCH = 1000
 
@@ -18,19 +21,37 @@ def find(conversation: Conversation, external_id: str) -> Message | None:
     return messages.filter(pk=match).first() if match else None
 
 
-def link(message: Message) -> None:
-    """Find what this message quotes, and let messages that quote it, and came first, find it."""
-    if message.quoted_external_id:
-        message.reply_to = find(message.conversation, message.quoted_external_id)
-        if message.reply_to is not None:
-            message.save(update_fields=["reply_to"])
-    core = wamids.core(message.external_id or "")
-    found = [
-        pk
-        for pk, quoted in _waiting(message.conversation).exclude(pk=message.pk).values_list("pk", "quoted_external_id")
-        if quoted == message.external_id or (core and wamids.core(quoted) == core)
-    ]
-    Message.objects.filter(pk__in=found).update(reply_to=message)
+def link(messages: Sequence[Message]) -> None:
+    """Find what these new messages quote, and let messages that quote them, and came first, find them."""
+    conversations = {message.conversation_id for message in messages}
+    quoting = [message for message in messages if message.quoted_external_id]
+    exact: dict[tuple[int, str | None], int] = {}
+    if quoting:
+        quoted = Message.objects.filter(
+            conversation__in=conversations, external_id__in={message.quoted_external_id for message in quoting}
+        )
+        exact = {(row[0], row[1]): row[2] for row in quoted.values_list("conversation", "external_id", "pk")}
+    for message in quoting:
+        message.reply_to_id = exact.get((message.conversation_id, message.quoted_external_id))
+        if message.reply_to_id is None:
+            message.reply_to = find(message.conversation, message.quoted_external_id)
+    update_rows([message for message in quoting if message.reply_to_id], ["reply_to"])
+    _let_find(messages)
+
+
+def _let_find(messages: Sequence[Message]) -> None:
+    by_id = {(message.conversation_id, message.external_id): message for message in messages}
+    by_core = {(message.conversation_id, wamids.core(message.external_id or "")): message for message in messages}
+    waiting = Message.objects.filter(conversation__in={message.conversation_id for message in messages}, reply_to=None)
+    found = []
+    for row in waiting.exclude(quoted_external_id="").only("pk", "conversation", "quoted_external_id"):
+        core = wamids.core(row.quoted_external_id)
+        quoted = by_id.get((row.conversation_id, row.quoted_external_id))
+        quoted = quoted or (by_core.get((row.conversation_id, core)) if core else None)
+        if quoted is not None and quoted.pk != row.pk:
+            row.reply_to = quoted
+            found.append(row)
+    update_rows(found, ["reply_to"])
 
 
 def link_all(conversation: Conversation) -> None:

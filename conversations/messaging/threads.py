@@ -1,13 +1,16 @@
 """Conversations: found or opened, assigned, resolved, reopened, read; joined when two accounts turn out to be one."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, Q
 from django.utils.translation import gettext as _
 
 from conversations.inboxes.models import Inbox
-from conversations.messaging import events, quotes, summary
+from conversations.messaging import events, previews, quotes, summary
 from conversations.messaging.models import (
     Attachment,
     Conversation,
@@ -16,11 +19,23 @@ from conversations.messaging.models import (
     ParkedUpdate,
     Reaction,
 )
-from crm.contacts.models import ChannelIdentity
+from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import work
 from crm.foundation.errors import Conflict, Refusal
 from crm.foundation.retrying import in_transaction
+from crm.foundation.rows import update_rows
 from crm.staff.models import Role, Team, User
+
+NOTED = (
+    *previews.FIELDS,
+    "last_activity_at",
+    "inbound_count",
+    "window_expires_at",
+    "free_entry_expires_at",
+    "waiting_since",
+    "status",
+    "version",
+)
 
 
 class NotAssignable(Refusal):
@@ -30,6 +45,27 @@ class NotAssignable(Refusal):
     http_status = 400
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a message belongs: a number of ours and an account; `is_dormant` if it alone puts nothing in a queue."""
+
+    inbox: Inbox
+    identity: ChannelIdentity
+    is_dormant: bool = False
+
+    @property
+    def key(self) -> tuple[int, int]:
+        """Of the one conversation they have."""
+        return self.inbox.pk, self.identity.pk
+
+    def draft(self) -> Conversation:
+        """A new conversation, not saved."""
+        status = Conversation.Status.DORMANT if self.is_dormant else Conversation.Status.OPEN
+        return Conversation(
+            inbox=self.inbox, identity=self.identity, contact_id=self.identity.contact_id, status=status
+        )
+
+
 def find_or_open(inbox: Inbox, identity: ChannelIdentity, *, is_dormant: bool = False) -> Conversation:
     """The conversation of this inbox and account, locked for this transaction; made (dormant: in no queue) if there is
     none.
@@ -37,21 +73,52 @@ def find_or_open(inbox: Inbox, identity: ChannelIdentity, *, is_dormant: bool = 
     found = locked().filter(inbox=inbox, identity=identity).first()
     if found is not None:
         return found
-    status = Conversation.Status.DORMANT if is_dormant else Conversation.Status.OPEN
+    conversation = Place(inbox, identity, is_dormant).draft()
     try:
         with transaction.atomic():
-            conversation = Conversation.objects.create(
-                inbox=inbox, identity=identity, contact=identity.contact, status=status
-            )
+            conversation.save()
         events.announce(conversation, "conversation.created")
     except IntegrityError:
         pass
     return locked().get(inbox=inbox, identity=identity)
 
 
+def open_together(places: Sequence[Place], also: Iterable[int] = ()) -> dict[tuple[int, int], Conversation]:
+    """The conversations of many places at once, and those with the primary keys `also`, locked in ascending order
+    after their contacts; by (inbox, identity). Missing ones are made.
+    """
+    contacts = Contact.objects.select_for_update(no_key=True).filter(pk__in={one.identity.contact_id for one in places})
+    list(contacts.order_by("pk").values_list("pk"))
+    found = _lock_places(places, also)
+    missing = {place.key: place for place in reversed(places) if place.key not in found}
+    if missing:
+        Conversation.objects.bulk_create([place.draft() for place in missing.values()], ignore_conflicts=True)
+        made = _lock_places(list(missing.values()), ())
+        for conversation in made.values():
+            events.announce(conversation, "conversation.created")
+        found |= made
+    return found
+
+
+def save_noted(conversations: Iterable[Conversation]) -> None:
+    """Write what messages and statuses change of their (locked) conversations."""
+    update_rows(list(conversations), NOTED)
+
+
+def _lock_places(places: Sequence[Place], also: Iterable[int]) -> dict[tuple[int, int], Conversation]:
+    wanted = Q(pk__in=list(also))
+    identities: dict[int, list[int]] = defaultdict(list)
+    for place in places:
+        identities[place.inbox.pk].append(place.identity.pk)
+    for inbox, of_inbox in identities.items():
+        wanted |= Q(inbox=inbox, identity__in=of_inbox)
+    return {(row.inbox_id, row.identity_id): row for row in locked().filter(wanted).order_by("pk")}
+
+
 def locked() -> Any:
     """Conversations with inbox, contact and identity, rows locked (PostgreSQL)."""
-    return Conversation.objects.select_for_update(of=("self",)).select_related("inbox", "contact", "identity")
+    rows = Conversation.objects.select_for_update(of=("self",), no_key=True)
+    return rows.select_related("inbox", "contact", "identity")
 
 
 @in_transaction

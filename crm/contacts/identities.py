@@ -3,6 +3,7 @@ order of events.
 """
 
 import datetime as dt
+from collections.abc import Iterable
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -37,7 +38,7 @@ def resolve(
 
     Raises ValueError without both. Run inside a transaction; a lost race is resolved by looking again.
     """
-    address, user_id = address.strip()[:64], user_id.strip()[:256]
+    user_id, address = clean(user_id, address)
     if not address and not user_id:
         raise ValueError("neither an address nor a user id")
     try:
@@ -45,8 +46,27 @@ def resolve(
             identity = _find_or_make(channel, scope, user_id, address, at)
     except IntegrityError:  # somebody else made it a moment ago
         identity = _find_or_make(channel, scope, user_id, address, at)
-    _note_seen(identity, at, profile_name.strip()[:200], username.strip()[:100], by_number=not user_id)
+    changed = note_seen(identity, at, profile_name, username, by_number=not user_id)
+    if changed:
+        identity.save(update_fields=changed)
+    if "profile_name" in changed or "username" in changed:
+        refresh_contact(identity)
     return identity
+
+
+def are_known(channel: str, scope: str, ids: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those pairs of user id and match key of which at least one has an account."""
+    pairs = set(ids)
+    users, keys = ({one for one in column if one} for column in zip(*pairs, strict=True)) if pairs else ((), ())
+    rows = ChannelIdentity.objects.filter(channel=channel)
+    rows = rows.filter(Q(scope=scope, user_id__in=users) | Q(match_key__in=keys))
+    known = {one for row in rows.values_list("user_id", "match_key") for one in row if one}
+    return {pair for pair in pairs if known.intersection(pair)}
+
+
+def clean(user_id: str, address: str) -> tuple[str, str]:
+    """Both ids as they are stored."""
+    return user_id.strip()[:256], address.strip()[:64]
 
 
 def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.datetime) -> ChannelIdentity:
@@ -77,7 +97,7 @@ def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.d
         _set(identity, field, new)
         identity.save()
     _note_former(identity, field, old, at)
-    _refresh_contact(identity)
+    refresh_contact(identity)
     return identity
 
 
@@ -112,7 +132,7 @@ def join(first: ChannelIdentity, second: ChannelIdentity) -> ChannelIdentity:
     ).delete()
     if gone.pk != kept.contact_id and not gone.identities.exists():
         _absorb(kept.contact, gone)
-    _refresh_contact(kept)
+    refresh_contact(kept)
     return kept
 
 
@@ -167,7 +187,7 @@ def _hand_over_address(old: ChannelIdentity, new: ChannelIdentity, address: str,
         _retire(new, "wa_id", at)
     _set(new, "wa_id", address)
     new.save()
-    _refresh_contact(new)
+    refresh_contact(new)
 
 
 def _complete(identity: ChannelIdentity, scope: str, user_id: str, address: str) -> ChannelIdentity:
@@ -179,7 +199,7 @@ def _complete(identity: ChannelIdentity, scope: str, user_id: str, address: str)
         _set(identity, "wa_id", address)
     if missing_user or missing_address:
         identity.save()
-        _refresh_contact(identity)
+        refresh_contact(identity)
     return identity
 
 
@@ -201,16 +221,25 @@ def _key(field: str, value: str) -> str:
 
 
 def _create(channel: str, scope: str, at: dt.datetime, *, user_id: str = "", address: str = "") -> ChannelIdentity:
-    contact = _awaited(address) or Contact.objects.create(
-        kind=Contact.Kind.GROUP if channel.endswith(GROUP_SUFFIX) else Contact.Kind.PERSON, phone=phones.e164(address)
-    )
+    identity = draft(channel, scope, at, user_id, address)
+    awaited = _awaited(address)
+    if awaited is None:
+        identity.contact.save()
+    identity.contact = awaited or identity.contact
+    identity.save()
+    refresh_contact(identity)
+    return identity
+
+
+def draft(channel: str, scope: str, at: dt.datetime, user_id: str, address: str) -> ChannelIdentity:
+    """A new account with its new contact, neither saved."""
+    kind = Contact.Kind.GROUP if channel.endswith(GROUP_SUFFIX) else Contact.Kind.PERSON
+    contact = Contact(kind=kind, phone=phones.e164(address))
     identity = ChannelIdentity(
         contact=contact, channel=channel, scope=scope, user_id=user_id or None, first_seen_at=at, last_seen_at=at
     )
     if address:
         _set(identity, "wa_id", address)
-    identity.save()
-    _refresh_contact(identity)
     return identity
 
 
@@ -237,7 +266,7 @@ def _retire(identity: ChannelIdentity, field: str, at: dt.datetime) -> None:
         identity.save()
         if field == "wa_id" and identity.contact.phone == phones.e164(value):
             identity.contact.phone = None
-        _refresh_contact(identity)
+        refresh_contact(identity)
 
 
 def _note_former(identity: ChannelIdentity, field: str, value: str, at: dt.datetime) -> None:
@@ -262,7 +291,7 @@ def _divide(identity: ChannelIdentity, at: dt.datetime) -> None:
     heir.last_seen_at, heir.number_seen_at = last_seen_at, number_seen_at
     _take_profile(heir, *profile)
     heir.save()
-    _refresh_contact(heir)
+    refresh_contact(heir)
     identity_divided.send(ChannelIdentity, kept=identity, heir=heir, since=at)
 
 
@@ -283,24 +312,22 @@ def _take_profile(identity: ChannelIdentity, name: str, username: str, at: dt.da
         identity.profile_name, identity.username = identity.profile_name or name, identity.username or username
 
 
-def _note_seen(
+def note_seen(
     identity: ChannelIdentity, at: dt.datetime, profile_name: str, username: str, *, by_number: bool
-) -> None:
+) -> list[str]:
+    """Note when the account was seen and what it called itself; saves nothing, returns the fields that changed."""
     before = {field: getattr(identity, field) for field in SEEN}
     identity.first_seen_at = min(identity.first_seen_at, at)
     identity.last_seen_at = max(identity.last_seen_at, at)
     if by_number:
         identity.number_seen_at = max(identity.number_seen_at or at, at)
+    profile_name, username = profile_name.strip()[:200], username.strip()[:100]
     if profile_name or username:
         _take_profile(identity, profile_name, username, at)
-    changed = [field for field in SEEN if getattr(identity, field) != before[field]]
-    if changed:
-        identity.save(update_fields=changed)
-    if "profile_name" in changed or "username" in changed:
-        _refresh_contact(identity)
+    return [field for field in SEEN if getattr(identity, field) != before[field]]
 
 
-def _refresh_contact(identity: ChannelIdentity) -> None:
+def refresh_contact(identity: ChannelIdentity) -> None:
     """Carry number and profile name over to the contact, unless a person has written the name."""
     contact = identity.contact
     if not contact.is_name_confirmed and identity.profile_name:

@@ -1,6 +1,7 @@
 """Many rows, one statement: Django's bulk_update builds a CASE per row and field, which costs more than the rows."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection, models
 
@@ -10,11 +11,12 @@ def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
     if not rows:
         return
     model = type(rows[0])
-    columns = [model._meta.pk, *(model._meta.get_field(name) for name in fields)]
-    values, parameters = [], []
+    columns: list[Any] = [model._meta.pk, *(model._meta.get_field(name) for name in fields)]
+    values: list[str] = []
+    parameters: list[Any] = []
     for row in sorted({row.pk: row for row in rows}.values(), key=lambda row: row.pk):
         values.append("(" + ", ".join(["%s"] * len(columns)) + ")")
-        parameters += [_parameter(column, row) for column in columns]
+        parameters += [column.get_db_prep_save(getattr(row, column.attname), connection) for column in columns]
     quote = connection.ops.quote_name
     casts = [f"::{column.db_type(connection)}" if connection.vendor == "postgresql" else "" for column in columns]
     assignments = ", ".join(
@@ -30,6 +32,3 @@ def update_rows(rows: Sequence[models.Model], fields: Sequence[str]) -> None:
             parameters,
         )
 
-
-def _parameter(column: models.Field, row: models.Model) -> object:
-    return column.get_db_prep_save(getattr(row, column.attname), connection)

@@ -35,8 +35,8 @@ from conversations.demo.script import (
 )
 from conversations.desk import kinds, queue
 from conversations.inboxes.models import WhatsAppAccount
-from conversations.ingest import pipeline
-from conversations.messaging import deliveries, media, outbound, threads
+from conversations.ingest import items
+from conversations.messaging import deliveries, media, media_store, outbound, threads
 from conversations.messaging.models import (
     Attachment,
     Attempt,
@@ -294,10 +294,10 @@ def act_out(scene, arrived, sent, reaction, monkeypatch):
         monkeypatch.setattr(clock, "real", lambda at=at: at + dt.timedelta(seconds=1))
         conversation = Conversation.objects.select_related("inbox").first()
         if line.does in ("customer", "echo", "call"):
-            pipeline._apply(next(updates), {inbox.phone_number_id: inbox}, [house.account.pk])
+            items.apply(next(updates), {inbox.phone_number_id: inbox})
             for attachment in Attachment.objects.filter(state="pending").select_related("message"):
-                media._keep(attachment, (samples.FOLDER / line.file).read_bytes())
-                media._finish(attachment, Attachment.State.STORED)
+                media_store.keep(attachment, (samples.FOLDER / line.file).read_bytes())
+                media._finish(media.Job(attachment, attachment.next_attempt_at, 0, None), Attachment.State.STORED)
         else:
             monkeypatch.setattr(clock, "real", lambda at=at: at)
             happen(line, conversation, ana, sent, reaction, monkeypatch)

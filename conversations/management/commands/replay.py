@@ -25,6 +25,6 @@ class Command(BaseCommand):
         ids = list(quarantined.order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(ids), BATCH):
             chunk = ids[start : start + BATCH]
-            pipeline.replay(list(WebhookEvent.objects.filter(pk__in=chunk).order_by("pk")))
+            pipeline.replay(chunk)
         left = WebhookEvent.objects.filter(pk__in=ids, state=WebhookEvent.State.QUARANTINED).count()
         self.stdout.write(f"{len(ids)} replayed, {left} still in quarantine.")

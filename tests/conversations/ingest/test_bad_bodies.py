@@ -114,7 +114,7 @@ def accounted(event, raw):
     assert event.state in ("processed", "quarantined")
     assert event.body == raw
     expected = expected_items(raw)
-    items = list(EventItem.objects.filter(event=event))
+    items = list(EventItem.objects.filter(event=event).order_by("position"))
     if expected is None:
         assert (event.state, items) == ("quarantined", [])
         return
@@ -166,16 +166,16 @@ def test_a_bad_item_is_quarantined_alone(inbox, bad):
 def test_an_item_that_always_fails_leaves_its_neighbours_and_can_be_replayed(inbox, monkeypatch, error):
     record = inbound.record
 
-    def fails(conversation, update, sender=None):
-        if update.external_id == "w.bad":
+    def fails(arrivals):
+        if any(arrival.update.external_id == "w.bad" for arrival in arrivals):
             raise error
-        return record(conversation, update, sender)
+        return record(arrivals)
 
     with monkeypatch.context() as patch:
         patch.setattr(inbound, "record", fails)
         (event,) = arrive(inbox, around(text("w.bad", "veneno", T0 + 5)))
     assert [outcome for _kind, outcome in landings(event)] == ["recorded", "quarantined", "recorded"]
-    pipeline.replay([event])
+    pipeline.replay([event.pk])
     event.refresh_from_db()
     assert event.state == "processed"
     assert sorted(Message.objects.values_list("external_id", flat=True)) == ["w.after", "w.bad", "w.before"]
@@ -184,11 +184,11 @@ def test_an_item_that_always_fails_leaves_its_neighbours_and_can_be_replayed(inb
 def test_one_sql_error_in_a_hundred_leaves_ninety_nine(inbox, monkeypatch):
     record = inbound.record
 
-    def fails(conversation, update, sender=None):
-        if update.external_id == "w.50":
+    def fails(arrivals):
+        if any(arrival.update.external_id == "w.50" for arrival in arrivals):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT no_such_column FROM crm_contact")
-        return record(conversation, update, sender)
+        return record(arrivals)
 
     monkeypatch.setattr(inbound, "record", fails)
     (event,) = arrive(inbox, messages(*[text(f"w.{index}", at=T0 + index) for index in range(100)]))
@@ -207,7 +207,7 @@ def test_a_bug_in_reading_keeps_the_bytes_for_its_repair(inbox, monkeypatch):
         patch.setattr(pipeline, "parse", fails)
         first, second = arrive(inbox, recorded("text"), recorded("image"))
     assert (first.state, second.state, second.reason) == ("quarantined", "quarantined", "RuntimeError while reading")
-    pipeline.replay([first, second])
+    pipeline.replay([first.pk, second.pk])
     assert Message.objects.count() == 2
 
 
@@ -232,22 +232,22 @@ def test_an_event_that_crashes_its_worker_again_and_again_is_given_up_not_retrie
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_process", dies)
-        for _ in range(pipeline.MOST_ATTEMPTS):
+        patch.setattr(pipeline, "_read", dies)
+        for _ in range(pipeline.MOST_ATTEMPTS - 1):
             with pytest.raises(SystemExit):
                 pipeline.drain()
             WebhookEvent.objects.update(lease_until=None)  # the worker died, its lease ran out
     pipeline.drain()
     event.refresh_from_db()
     assert (event.state, event.reason) == ("quarantined", "given up after repeated crashes")
-    pipeline.replay([event])
+    pipeline.replay([event.pk])
     assert only_message().text
 
 
 def test_work_goes_on_where_a_killed_worker_stopped(inbox, monkeypatch):
-    monkeypatch.setattr(pipeline, "CHUNK", 2)
+    monkeypatch.setattr(pipeline, "TOGETHER", {"postgresql": 2, "sqlite": 2})
     event = store(inbox, messages(*[text(f"w.{index}", at=T0 + index) for index in range(5)]))
-    chunk, done = pipeline._process_chunk, []
+    chunk, done = pipeline._land_together, []
 
     def dies(*args):
         if done:
@@ -256,7 +256,7 @@ def test_work_goes_on_where_a_killed_worker_stopped(inbox, monkeypatch):
         chunk(*args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_process_chunk", dies)
+        patch.setattr(pipeline, "_land_together", dies)
         with pytest.raises(KeyboardInterrupt):
             pipeline.process([event])
     assert Message.objects.count() == 2
@@ -381,11 +381,12 @@ def test_a_change_to_the_same_id_changes_nothing(inbox):
 def test_a_database_that_is_away_is_not_the_events_fault(inbox, monkeypatch):
     event = store(inbox, recorded("text"))
 
-    def away(_event):
+    def away(*_args):
         raise OperationalError("server closed the connection")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline, "_process", away)
+        patch.setattr(pipeline, "_land_together", away)
+        patch.setattr(pipeline, "_land_alone", away)
         for _ in range(pipeline.MOST_ATTEMPTS + 3):
             pipeline.drain()
             WebhookEvent.objects.update(lease_until=None)
