@@ -4,133 +4,164 @@ commit.
 
 import asyncio
 import contextlib
+import queue
 import threading
-from collections import deque
-from dataclasses import dataclass, field
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import structlog
-from django.db import close_old_connections, connection, transaction
+from django.db import connection
 
-from conversations.ingest.models import WebhookEvent
-from crm.foundation import clock, work
-from crm.foundation.secrets import seal
+from conversations.ingest import storing
+from conversations.ingest.connections import leave_pool
+from conversations.ingest.deadlines import deadlines
+from crm.foundation import work
 
 log = structlog.get_logger(__name__)
 
 QUEUE_MAX = 2000
 QUEUE_BYTES_MAX = 128 * 1024 * 1024
 BATCH_MAX = 200
+BATCH_BYTES_MAX = 16 * 1024 * 1024
+RING_SECONDS = 0.01  # between two bells; each wakes the pipeline for all that was stored before
+TRIES = 2  # the second for a connection that had died unnoticed
 
 
 class Overloaded(Exception):
     """The queue is full or the database did not take the webhook in time: answer 503, the provider tries again."""
 
 
-@dataclass
+@dataclass(slots=True, eq=False)
 class _Arrival:
     body: bytes
     signature: str
     signer_ids: list[int]
-    loop: asyncio.AbstractEventLoop
-    done: "asyncio.Future[None]"
-    abandoned: threading.Event = field(default_factory=threading.Event)
+    done: "asyncio.Future[None]"  # done before its commit: given up, not to be stored
 
 
 class Batcher:
     """One writer thread with one connection."""
 
     def __init__(self) -> None:
-        self._queue: deque[_Arrival] = deque()
-        self._queued_bytes = 0  # changed under the lock only, by the server's loop and by the writer
-        self._lock = threading.Lock()
+        self._queue: queue.SimpleQueue[_Arrival | None] = queue.SimpleQueue()  # None: the end
+        self._bytes_in = 0  # changed by the server's loop only
+        self._bytes_out = 0  # changed by the writer only
+        self._is_ending = False
         self._bell = threading.Event()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Start the writer; called by the server's lifespan."""
-        self._stop.clear()
-        self._thread = threading.Thread(target=self._run, name="webhook-writer", daemon=True)
-        self._thread.start()
+        """Start the writer and its bell ringer; called by the server's lifespan."""
+        self._is_ending = False
+        for name, target in (("webhook-writer", self._write), ("webhook-bell", self._ring)):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def stop(self) -> None:
         """Store what is queued and end."""
-        self._stop.set()
-        self._bell.set()
-        if self._thread is not None:
-            self._thread.join(3)
+        if not self._threads:
+            return
+        self._queue.put(None)
+        for thread in self._threads:
+            thread.join(3)
+        self._threads.clear()
 
     async def put(self, body: bytes, signature: str, signer_ids: list[int], *, seconds: float) -> None:
         """Return after the bytes are committed; raises Overloaded after at most `seconds` otherwise."""
-        if len(self._queue) >= QUEUE_MAX or self._queued_bytes + len(body) > QUEUE_BYTES_MAX:
+        if self._queue.qsize() >= QUEUE_MAX or self._bytes_in - self._bytes_out + len(body) > QUEUE_BYTES_MAX:
             raise Overloaded("queue full")
-        loop = asyncio.get_running_loop()
-        arrival = _Arrival(body, signature, signer_ids, loop, loop.create_future())
-        with self._lock:
-            self._queue.append(arrival)
-            self._queued_bytes += len(body)
-        self._bell.set()
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        deadlines.add(done, seconds, _give_up)
+        self._bytes_in += len(body)
+        self._queue.put(_Arrival(body, signature, signer_ids, done))
         try:
-            await asyncio.wait_for(asyncio.shield(arrival.done), seconds)
-        except TimeoutError as error:
-            arrival.abandoned.set()
-            arrival.done.add_done_callback(lambda done: done.cancelled() or done.exception())  # nobody waits any more
-            raise Overloaded("database too slow") from error
+            await done
+        finally:
+            deadlines.drop(done)
 
-    def _run(self) -> None:
-        while True:
-            self._bell.wait()
-            self._bell.clear()
-            while self._queue:
+    def _write(self) -> None:
+        leave_pool()
+        try:
+            while not self._is_ending:
                 self._store(self._next())
-            if self._stop.is_set():
-                connection.close()
-                return
+        finally:
+            connection.close()
+            self._bell.set()
 
     def _next(self) -> list[_Arrival]:
-        with self._lock:
-            arrivals = [self._queue.popleft() for _ in range(min(len(self._queue), BATCH_MAX))]
-            self._queued_bytes -= sum(len(arrival.body) for arrival in arrivals)
+        """What has arrived, at least one webhook; waits for it."""
+        arrivals: list[_Arrival] = []
+        size = 0
+        with contextlib.suppress(queue.Empty):
+            while len(arrivals) < BATCH_MAX and size < BATCH_BYTES_MAX:
+                arrival = self._queue.get_nowait() if arrivals else self._queue.get()
+                if arrival is None:
+                    self._is_ending = True
+                    break
+                arrivals.append(arrival)
+                size += len(arrival.body)
+        self._bytes_out += size
         return arrivals
 
     def _store(self, arrivals: list[_Arrival]) -> None:
-        waiting = [arrival for arrival in arrivals if not arrival.abandoned.is_set()]
-        failure: Exception | None = None
-        try:
-            if waiting:
+        for _try in range(TRIES):
+            waiting = [arrival for arrival in arrivals if not arrival.done.done()]
+            if not waiting:
+                return
+            try:
                 self._commit(waiting)
-        except Exception as error:  # noqa: BLE001 (whatever it was, the provider gets a 503 and tries again)
-            log.warning("webhooks not stored", count=len(waiting), error=type(error).__name__)
-            failure = Overloaded("database away")
-            close_old_connections()
+            except Exception as error:  # noqa: BLE001 (whatever it was, the provider gets a 503 and tries again)
+                log.warning("webhooks not stored", count=len(waiting), error=type(error).__name__)
+                with contextlib.suppress(Exception):
+                    connection.close()
+            else:
+                _answer(waiting, is_stored=True)
+                self._bell.set()
+                return
+        _answer(arrivals, is_stored=False)
+
+    def _commit(self, arrivals: Sequence[_Arrival]) -> None:
+        storing.store([(arrival.body, arrival.signature, arrival.signer_ids) for arrival in arrivals])
+
+    def _ring(self) -> None:
+        """Wake the pipeline after commits, once for all that end while it is being woken; no webhook waits for it."""
+        while not self._is_ending:
+            self._bell.wait()
+            self._bell.clear()
+            try:
+                work.ring("pipeline")
+            except Exception as error:  # noqa: BLE001 (a lost bell costs a second)
+                log.warning("bell not rung", error=type(error).__name__)
             connection.close()
-        for arrival in waiting:
-            with contextlib.suppress(RuntimeError):  # the loop that asked has ended
-                arrival.loop.call_soon_threadsafe(_answer, arrival.done, failure)
-
-    def _commit(self, arrivals: list[_Arrival]) -> None:
-        close_old_connections()
-        now = clock.real()
-        with transaction.atomic():
-            WebhookEvent.objects.bulk_create(
-                WebhookEvent(
-                    sealed_body=seal(arrival.body),
-                    signature=arrival.signature,
-                    signer_ids=arrival.signer_ids,
-                    received_at=now,
-                )
-                for arrival in arrivals
-            )
-        work.ring("pipeline")
+            time.sleep(RING_SECONDS)
 
 
-def _answer(done: "asyncio.Future[None]", failure: Exception | None) -> None:
-    if done.done():
-        return
-    if failure is None:
-        done.set_result(None)
-    else:
-        done.set_exception(failure)
+def _answer(arrivals: Sequence[_Arrival], *, is_stored: bool) -> None:
+    """Tell all of them, with one call into their loop."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = defaultdict(list)
+    for arrival in arrivals:
+        by_loop[arrival.done.get_loop()].append(arrival.done)
+    for loop, waiting in by_loop.items():
+        with contextlib.suppress(RuntimeError):  # the loop that asked has ended
+            loop.call_soon_threadsafe(_settle, waiting, is_stored)
+
+
+def _settle(waiting: list["asyncio.Future[None]"], is_stored: bool) -> None:
+    for done in waiting:
+        if done.done():
+            continue
+        if is_stored:
+            done.set_result(None)
+        else:
+            done.set_exception(Overloaded("database away"))
+
+
+def _give_up(done: "asyncio.Future[None]") -> None:
+    if not done.done():
+        done.set_exception(Overloaded("database too slow"))
 
 
 batcher = Batcher()

@@ -1,16 +1,26 @@
-"""The active app secrets and verify tokens, read from the database at most every five seconds."""
+"""The active app secrets and verify tokens, read from the database at most every few seconds."""
 
+import asyncio
 import hmac
-import threading
 import time
 from collections import defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
 
-from django.db import close_old_connections
+from django.db import connection
 
 from conversations.graphapi import signature
 from conversations.inboxes.models import AppSecret, WhatsAppAccount
+from conversations.ingest.connections import leave_pool
 
-FRESH_SECONDS = 5.0
+# Read anew in the background when half as old as it may become; older than that it is not used: a secret taken away
+# stops working, whatever the database does.
+DUE_SECONDS, FRESH_SECONDS = 2.5, 5.0
+# After a reading that failed nobody waits for another one.
+PAUSE_SECONDS = 1.0
+
+
+class KeyRingUnavailable(Exception):
+    """The secrets are too old and could not be read in time."""
 
 
 class KeyRing:
@@ -19,45 +29,67 @@ class KeyRing:
     def __init__(self) -> None:
         self._accounts: dict[str, list[int]] = {}
         self._verify_tokens: list[str] = []
-        self._read_at = float("-inf")
-        self._lock = threading.Lock()
+        self._read_at = self._failed_at = float("-inf")
+        # One thread, one reading at a time: requests that need it share it, and none piles up behind it.
+        self._reader = ThreadPoolExecutor(1, "webhook-keys", initializer=leave_pool)
+        self._reading: Future[None] | None = None
 
     @property
-    def is_fresh(self) -> bool:
-        """Whether the last reading is young enough to use without asking the database."""
-        return time.monotonic() - self._read_at < FRESH_SECONDS
+    def is_due(self) -> bool:
+        """Whether `ensure_fresh` has something to do."""
+        return time.monotonic() - self._read_at >= DUE_SECONDS
+
+    async def ensure_fresh(self, seconds: float) -> None:
+        """Start a reading where one is due. Return at once while the ring is young enough to use; else
+        when it has been read, or raise KeyRingUnavailable after at most `seconds`.
+        """
+        is_usable = time.monotonic() - self._read_at < FRESH_SECONDS
+        is_reading = self._reading is not None and not self._reading.done()
+        if self.is_due and not is_reading and time.monotonic() - self._failed_at >= PAUSE_SECONDS:
+            self._reading = self._reader.submit(self._read)
+        if is_usable:
+            return
+        if self._reading is not None and not self._reading.done():
+            await asyncio.wait({asyncio.wrap_future(self._reading)}, timeout=seconds)
+        if time.monotonic() - self._read_at >= FRESH_SECONDS:
+            raise KeyRingUnavailable
 
     def refresh(self) -> None:
-        """Read secrets and tokens, if they are not fresh; blocking, call in a thread. Raises the database's errors."""
-        with self._lock:
-            if self.is_fresh:
-                return
-            close_old_connections()
-            accounts: dict[str, list[int]] = defaultdict(list)
-            for row in AppSecret.objects.filter(is_active=True).order_by("pk"):
-                if row.secret.strip():
-                    accounts[row.secret].append(row.account_id)
-            self._verify_tokens = [account.verify_token for account in WhatsAppAccount.objects.all()]
-            self._accounts = dict(accounts)
-            self._read_at = time.monotonic()
-            close_old_connections()
+        """Read secrets and tokens; blocking. Raises the database's errors."""
+        accounts: dict[str, list[int]] = defaultdict(list)
+        started = time.monotonic()
+        for row in AppSecret.objects.filter(is_active=True).order_by("pk"):
+            if row.secret.strip():
+                accounts[row.secret].append(row.account_id)
+        self._verify_tokens = [account.verify_token for account in WhatsAppAccount.objects.all()]
+        self._accounts = dict(accounts)
+        self._read_at = started
 
     def forget(self) -> None:
         """Read again at the next chance (tests, commands)."""
-        self._read_at = float("-inf")
+        self._read_at = self._failed_at = float("-inf")
 
     def signers(self, header: bytes, body: bytes) -> list[int]:
         """The accounts whose secret signed the body; [] means refuse."""
-        found: set[int] = set()
-        for secret in signature.matching(header, body, self._accounts):
-            found.update(self._accounts[secret])
-        return sorted(found)
+        matching = signature.matching(header, body, self._accounts)
+        if len(matching) == 1:
+            return self._accounts[matching[0]]
+        return sorted({pk for secret in matching for pk in self._accounts[secret]})
 
     def knows_verify_token(self, token: str) -> bool:
         """Whether an account's verify token is this one, compared in constant time."""
         given = token.encode("utf-8", "replace")
         matches = [hmac.compare_digest(given, known.encode()) for known in self._verify_tokens if known]
         return any(matches)
+
+    def _read(self) -> None:
+        try:
+            self.refresh()
+        except Exception:
+            self._failed_at = time.monotonic()
+            raise
+        finally:
+            connection.close()
 
 
 key_ring = KeyRing()

@@ -6,16 +6,22 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from conversations.ingest.batcher import Overloaded, batcher
-from conversations.ingest.keyring import key_ring
+from conversations.ingest.deadlines import deadlines
+from conversations.ingest.keyring import KeyRingUnavailable, key_ring
 
 PATH = "/webhooks/whatsapp/"
 CHALLENGE_MAX = 200
 # Reading the secrets and storing the bytes together: Meta is answered within two seconds.
 ANSWER_SECONDS = 1.8
 READ_SECONDS = 15.0
+HEADERS = (
+    (b"content-type", b"text/plain; charset=utf-8"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+)
+_too_slow: "set[asyncio.Task[Any] | None]" = set()
 
 
 class _Refused(Exception):
@@ -50,13 +56,20 @@ async def _handshake(scope: dict[str, Any]) -> str:
 
 
 async def _take(scope: dict[str, Any], receive: Any) -> str:
-    headers: dict[bytes, list[bytes]] = {}
+    signatures: list[bytes] = []
+    declared, content_type = b"", b""
     for name, value in scope["headers"]:
-        headers.setdefault(name, []).append(value)
-    body = await _body(receive, headers)
-    signatures = headers.get(b"x-hub-signature-256", [])
+        if name == b"x-hub-signature-256":
+            signatures.append(value)
+        elif name == b"content-length":
+            declared = value
+        elif name == b"content-type":
+            content_type = value
+    _check(declared, content_type)
+    body = await _body(receive)
     started = time.monotonic()
-    await _fresh_key_ring(ANSWER_SECONDS)
+    if key_ring.is_due:
+        await _fresh_key_ring(ANSWER_SECONDS)
     signer_ids = key_ring.signers(signatures[0], body) if len(signatures) == 1 else []
     if not signer_ids:
         raise _Refused(401, "invalid signature")
@@ -68,17 +81,43 @@ async def _take(scope: dict[str, Any], receive: Any) -> str:
     return "ok"
 
 
-async def _body(receive: Any, headers: dict[bytes, list[bytes]]) -> bytes:
-    largest = settings.WEBHOOK_MAX_BYTES
-    declared = headers.get(b"content-length", [b""])[0]
-    if declared.isdigit() and int(declared[:20]) > largest:
+def _check(declared: bytes, content_type: bytes) -> None:
+    if declared.isdigit() and int(declared[:20]) > settings.WEBHOOK_MAX_BYTES:
         raise _Refused(413, "too large")
-    content_type = headers.get(b"content-type", [b"application/json"])[0].partition(b";")[0].strip().lower()
-    if content_type not in (b"application/json", b""):
+    if content_type.partition(b";")[0].strip().lower() not in (b"application/json", b""):
         raise _Refused(415, "send application/json")
-    body, started = bytearray(), time.monotonic()
+
+
+async def _body(receive: Any) -> bytes:
+    """The whole body; a sender that trickles is not waited for."""
+    task, largest = asyncio.current_task(), settings.WEBHOOK_MAX_BYTES
+    deadlines.add(task, READ_SECONDS, _stop_reading)
+    try:
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            body: bytes = message.get("body", b"")
+        else:
+            body = await _parts(receive, message, largest)
+    except asyncio.CancelledError as error:
+        if task not in _too_slow or task is None or task.uncancel():
+            raise
+        raise _Refused(408, "too slow") from error
+    finally:
+        deadlines.drop(task)
+        _too_slow.discard(task)
+    if len(body) > largest:
+        raise _Refused(413, "too large")
+    return body
+
+
+def _stop_reading(task: "asyncio.Task[Any]") -> None:
+    _too_slow.add(task)
+    task.cancel()
+
+
+async def _parts(receive: Any, message: Any, largest: int) -> bytes:
+    body = bytearray()
     while True:
-        message = await _within(READ_SECONDS - (time.monotonic() - started), receive)
         if message["type"] == "http.disconnect":
             raise _Refused(400, "incomplete")
         body += message.get("body", b"")
@@ -86,34 +125,19 @@ async def _body(receive: Any, headers: dict[bytes, list[bytes]]) -> bytes:
             raise _Refused(413, "too large")
         if not message.get("more_body"):
             return bytes(body)
-
-
-async def _within(seconds: float, receive: Any) -> Any:
-    """The next part of a body; a sender that trickles is not waited for."""
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            return await receive()
-    except TimeoutError as error:
-        raise _Refused(408, "too slow") from error
+        message = await receive()
 
 
 async def _fresh_key_ring(seconds: float) -> None:
-    if key_ring.is_fresh:
-        return
     try:
-        await asyncio.wait_for(asyncio.to_thread(key_ring.refresh), seconds)
-    except (TimeoutError, DatabaseError) as error:
+        await key_ring.ensure_fresh(seconds)
+    except KeyRingUnavailable as error:
         raise _Refused(503, "try again later") from error
 
 
 async def _respond(send: Any, status: int, text: str) -> None:
     body = text.encode()
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"cache-control", b"no-store"),
-    ]
+    headers = [*HEADERS, (b"content-length", b"%d" % len(body))]
     if status == 503:
         headers.append((b"retry-after", b"5"))
     await send({"type": "http.response.start", "status": status, "headers": headers})

@@ -35,6 +35,22 @@ def test_a_rotated_key_still_opens_what_the_old_one_sealed(settings):
         secrets.unseal(fresh)
 
 
+def test_what_fernet_sealed_before_stays_readable(settings):
+    settings.ENCRYPTION_KEYS = [NEW, OLD]
+    assert secrets.unseal(Fernet(OLD).encrypt(b"token")) == b"token"
+
+
+@pytest.mark.parametrize("length", [0, 1, 12, 13, 20, -1])
+def test_what_was_cut_or_changed_does_not_open(settings, length):
+    settings.ENCRYPTION_KEYS = [NEW, OLD]
+    sealed = secrets.seal(b"token")
+    with pytest.raises(InvalidToken):
+        secrets.unseal(sealed[:length])
+    with pytest.raises(InvalidToken):
+        secrets.unseal(sealed[:-1] + bytes([sealed[-1] ^ 1]))
+    assert secrets.seal(b"token") != sealed
+
+
 @pytest.mark.parametrize("keys", [[""], ["short"], ["x" * 44], ["ñ" * 44], []])
 def test_a_malformed_key_is_said_so(settings, keys):
     settings.ENCRYPTION_KEYS = keys
