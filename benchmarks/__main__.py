@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import ingest, pages, processing
+from benchmarks.programs import ingest, pages, processing, push
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
@@ -16,6 +16,7 @@ PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "ingest": ingest.run,
     "processing": processing.run,
     "pages": pages.run,
+    "push": push.run,
 }
 
 

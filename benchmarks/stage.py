@@ -155,7 +155,7 @@ class Stage:
 
     def side(self, module: str, installation: Installation | None = None, **more: Any) -> Side:
         """A side; on the servers' core unless `where` says otherwise."""
-        env = installation.env if installation else self.bare_env()
+        env = installation.env if installation else self.bare_env(**more.pop("more", {}))
         folder = installation.data if installation else self.folder
         where = more.pop("where", self.servers_core)
         return Side(module, env=env, log=folder / f"{module}.log", where=where, **more)
