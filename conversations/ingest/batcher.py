@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import queue
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ QUEUE_MAX = 2000
 QUEUE_BYTES_MAX = 128 * 1024 * 1024
 BATCH_MAX = 200
 BATCH_BYTES_MAX = 16 * 1024 * 1024
-RING_SECONDS = 0.01  # between two bells; each wakes the pipeline for all that was stored before
 TRIES = 2  # the second for a connection that had died unnoticed
 
 
@@ -49,25 +47,20 @@ class Batcher:
         self._bytes_in = 0  # changed by the server's loop only
         self._bytes_out = 0  # changed by the writer only
         self._is_ending = False
-        self._bell = threading.Event()
-        self._threads: list[threading.Thread] = []
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Start the writer and its bell ringer; called by the server's lifespan."""
+        """Start the writer; called by the server's lifespan."""
         self._is_ending = False
-        for name, target in (("webhook-writer", self._write), ("webhook-bell", self._ring)):
-            thread = threading.Thread(target=target, name=name, daemon=True)
-            self._threads.append(thread)
-            thread.start()
+        self._thread = threading.Thread(target=self._write, name="webhook-writer", daemon=True)
+        self._thread.start()
 
     def stop(self) -> None:
         """Store what is queued and end."""
-        if not self._threads:
-            return
-        self._queue.put(None)
-        for thread in self._threads:
-            thread.join(3)
-        self._threads.clear()
+        if self._thread is not None:
+            self._queue.put(None)
+            self._thread.join(3)
+            self._thread = None
 
     async def put(self, body: bytes, signature: str, signer_ids: list[int], *, seconds: float) -> None:
         """Return after the bytes are committed; raises Overloaded after at most `seconds` otherwise."""
@@ -89,7 +82,6 @@ class Batcher:
                 self._store(self._next())
         finally:
             connection.close()
-            self._bell.set()
 
     def _next(self) -> list[_Arrival]:
         """What has arrived, at least one webhook; waits for it."""
@@ -119,24 +111,12 @@ class Batcher:
                     connection.close()
             else:
                 _answer(waiting, is_stored=True)
-                self._bell.set()
+                work.ring("pipeline")
                 return
         _answer(arrivals, is_stored=False)
 
     def _commit(self, arrivals: Sequence[_Arrival]) -> None:
         storing.store([(arrival.body, arrival.signature, arrival.signer_ids) for arrival in arrivals])
-
-    def _ring(self) -> None:
-        """Wake the pipeline after commits, once for all that end while it is being woken; no webhook waits for it."""
-        while not self._is_ending:
-            self._bell.wait()
-            self._bell.clear()
-            try:
-                work.ring("pipeline")
-            except Exception as error:  # noqa: BLE001 (a lost bell costs a second)
-                log.warning("bell not rung", error=type(error).__name__)
-            connection.close()
-            time.sleep(RING_SECONDS)
 
 
 def _answer(arrivals: Sequence[_Arrival], *, is_stored: bool) -> None:
