@@ -20,6 +20,7 @@ from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils.module_loading import import_string  # noqa: E402
 
+from config import probes  # noqa: E402
 from config.simulated import build_simulator  # noqa: E402
 from conversations.desk.consumers import DeskConsumer  # noqa: E402
 from conversations.desk.presence import watch_over_sockets  # noqa: E402
@@ -50,21 +51,18 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Dispatch one connection."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
-    elif scope["type"] == "http" and scope["path"] == "/healthz/":
-        await _alive(send)
     elif scope["type"] == "http" and scope["path"] == WEBHOOK_PATH:
-        await receive_webhook(scope, receive, send)
+        await receive_webhook(scope, receive, probes.counted(send))
+    elif scope["type"] == "http" and scope["path"] == "/healthz/":
+        await probes.alive(send)
+    elif scope["type"] == "http" and scope["path"] == "/readyz/":
+        await probes.ready(send)
+    elif scope["type"] == "http" and scope["path"] == "/metrics":
+        await probes.metrics(scope, send)
     elif simulator is not None and scope["type"] == "http" and f"{scope['path']}/".startswith("/simulator/"):
         await simulator(scope | {"root_path": "/simulator"}, receive, send)
     else:
         await router(scope, receive, send)
-
-
-async def _alive(send: Any) -> None:
-    """The process answers, whatever host name it was asked by; whether it is ready to work is another question."""
-    headers = [(b"content-type", b"text/plain"), (b"content-length", b"2"), (b"cache-control", b"no-store")]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": b"ok"})
 
 
 async def _lifespan(receive: Any, send: Any) -> None:

@@ -145,6 +145,7 @@ class Message(models.Model):
                 condition=Q(status__in=["queued", "claimed", "sending"]),
                 name="message_in_flight",
             ),
+            models.Index(fields=["id"], condition=Q(status="unknown"), name="message_unknown"),  # monitoring
         ]
 
     def __str__(self) -> str:
@@ -174,6 +175,9 @@ class Attempt(models.Model):
     error_details = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField(default=clock.real)
     finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["started_at"], name="attempt_started")]  # monitoring: sends lately
 
     def __str__(self) -> str:
         return f"attempt {self.pk} of message {self.message_id}"
