@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import ingest, outbound, pages, processing, push
+from benchmarks.programs import ingest, journey, one_process, outbound, pages, processing, push
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
@@ -18,6 +18,8 @@ PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "pages": pages.run,
     "push": push.run,
     "outbound": outbound.run,
+    "journey": journey.run,
+    "one_process": one_process.run,
 }
 
 

@@ -17,9 +17,10 @@ def run[T](coroutine: Coroutine[Any, Any, T]) -> T:
 
 @dataclass
 class Outcome:
-    """What a run of requests came to; times in seconds."""
+    """What a run of requests came to; times in seconds, `begun` by the monotonic clock."""
 
     seconds: float
+    begun: float = 0.0
     latencies: list[float] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
 
@@ -142,12 +143,11 @@ async def paced(port: int, requests: Sequence[bytes], per_second: float, connect
     for connection in opened:
         free.put_nowait(connection)
     outcome = Outcome(len(requests) / per_second)
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
+    begun = outcome.begun = time.monotonic()
 
     async def one(number: int) -> None:
         planned = begun + number / per_second
-        await asyncio.sleep(planned - loop.time())
+        await asyncio.sleep(planned - time.monotonic())
         connection = await free.get()
         try:
             status = await connection.ask(requests[number])
@@ -155,11 +155,11 @@ async def paced(port: int, requests: Sequence[bytes], per_second: float, connect
             status, connection = 0, await connect(port)
             opened.append(connection)
         outcome.statuses[status] += 1
-        outcome.latencies.append(loop.time() - planned)
+        outcome.latencies.append(time.monotonic() - planned)
         free.put_nowait(connection)
 
     await asyncio.gather(*(one(number) for number in range(len(requests))))
-    outcome.seconds = loop.time() - begun
+    outcome.seconds = time.monotonic() - begun
     for connection in opened:
         connection.transport.close()
     return outcome

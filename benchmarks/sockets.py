@@ -16,12 +16,12 @@ PATH = "/ws/inbox/"
 
 
 class Socket(asyncio.Protocol):
-    """One socket: counts what comes; with `is_reading` it keeps the frames and when they came."""
+    """One socket: counts the frames that have `word` in them; with `is_reading` it keeps them and when they came."""
 
-    def __init__(self, *, is_reading: bool = False) -> None:
+    def __init__(self, *, is_reading: bool = False, word: bytes = b"") -> None:
         self.buffer = bytearray()
         self.is_open = asyncio.get_running_loop().create_future()
-        self.is_reading = is_reading
+        self.is_reading, self.word = is_reading, word
         self.count = self.resyncs = 0
         self.frames: list[tuple[float, bytes]] = []
         self.transport: asyncio.Transport
@@ -71,7 +71,7 @@ class Socket(asyncio.Protocol):
             if buffer.find(b'"resync"', start, end) >= 0:
                 self.resyncs += 1
                 return
-            if buffer.find(b'"ready"', start, end) >= 0:
+            if buffer.find(b'"ready"', start, end) >= 0 or buffer.find(self.word, start, end) < 0:
                 return
             self.count += 1
             if self.is_reading:
@@ -92,7 +92,9 @@ def masked(payload: bytes, *, opcode: int = 1) -> bytes:
     return bytes([0x80 | opcode, 0x80 | len(payload)]) + bytes(4) + payload
 
 
-async def open_sockets(port: int, sessions: Sequence[str], *, is_reading: bool = False) -> list[Socket]:
+async def open_sockets(
+    port: int, sessions: Sequence[str], *, is_reading: bool = False, word: bytes = b""
+) -> list[Socket]:
     """One socket per session key, said hello to."""
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(20)
@@ -100,7 +102,7 @@ async def open_sockets(port: int, sessions: Sequence[str], *, is_reading: bool =
     async def one(key: str) -> Socket:
         async with gate:
             _transport, socket = await loop.create_connection(
-                lambda: Socket(is_reading=is_reading), "127.0.0.1", port
+                lambda: Socket(is_reading=is_reading, word=word), "127.0.0.1", port
             )  # fmt: skip
             socket.transport.write(
                 request(

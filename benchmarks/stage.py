@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,19 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from benchmarks.processes import ALL_CORES, ROOT, Failed, Server, Side, allow_many_sockets, cores, free_port, on
+from benchmarks.processes import (
+    ALL_CORES,
+    ROOT,
+    START_SECONDS,
+    Child,
+    Failed,
+    Server,
+    Side,
+    allow_many_sockets,
+    cores,
+    free_port,
+    on,
+)
 from scripts.servers import PrivatePostgres, PrivateRedis
 
 KEY = "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4="
@@ -144,6 +157,21 @@ class Stage:
         return Server(
             sys.executable, "-m", "config.serve", port=port, env=env, log=installation.data / "web.log", where=where
         )  # fmt: skip
+
+    def worker(self, installation: Installation, **more: Any) -> Child:
+        """A worker process of the product, ready to work."""
+        where = more.pop("where", ALL_CORES)
+        self._count += 1
+        log = installation.data / f"worker-{self._count}.log"
+        env = installation.with_(PYTHONUNBUFFERED="1", **more)
+        worker = Child(sys.executable, "manage.py", "work", env=env, log=log, where=where)
+        deadline = time.monotonic() + START_SECONDS
+        while "ready" not in log.read_text():
+            if worker.process.poll() is not None or time.monotonic() > deadline:
+                worker.end()
+                raise worker.fail("a worker did not start")
+            time.sleep(0.02)
+        return worker
 
     def asgi(self, app: str, name: str, **more: str) -> Server:
         """Another ASGI application on the same server with the same settings."""

@@ -115,6 +115,23 @@ def add_people(count: int, start: int = 0) -> list[int]:
     return [conversation.pk for conversation in conversations]
 
 
+def multiply_messages(count: int) -> None:
+    """`count` older messages in all, copies of each conversation's first one, the oldest first (SQLite)."""
+    names = [field.column for field in Message._meta.concrete_fields if field.column != "id"]
+    made = {
+        "client_id": "lower(hex(randomblob(16)))",
+        "external_id": "'wamid.' || hex(randomblob(12))",
+        "sort_at": "datetime(m.sort_at, '-' || (back * 20) || ' minutes')",
+    }
+    values = ", ".join(made.get(name, f'm."{name}"') for name in names)
+    columns, each = ", ".join(f'"{name}"' for name in names), -(-count // max(Message.objects.count(), 1))
+    execute(
+        f"WITH RECURSIVE series (back) AS (SELECT {each} UNION ALL SELECT back - 1 FROM series WHERE back > 1) "
+        f"INSERT INTO conversations_message ({columns}) SELECT {values} FROM series, conversations_message m"
+    )
+    Conversation.objects.update(inbound_count=each + 1)
+
+
 def counts() -> dict[str, int]:
     """How many webhooks are in which state, and how many messages there are."""
     rows = WebhookEvent.objects.values_list("state", flat=True)
@@ -134,6 +151,7 @@ COMMANDS = {
     "add_agents": add_agents,
     "add_office": add_office,
     "add_people": add_people,
+    "multiply_messages": multiply_messages,
     "counts": counts,
     "execute": execute,
 }
