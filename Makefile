@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test check format messages lock vendor clean
+.PHONY: help run cluster test faults faults-quick check format messages lock vendor clean
 
 export PORT ?= 8000
 export DATA_DIR ?= var
@@ -9,7 +9,7 @@ PY := .venv/bin/python
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.12 --universal
 
 help: ## list the commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 run: ## serve the inbox with demo data on 127.0.0.1 (PORT, DATA_DIR)
 	@scripts/install.sh
@@ -25,6 +25,17 @@ test: ## every test on PostgreSQL, then what depends on the database on SQLite
 	@scripts/install.sh dev
 	$(PY) -m pytest -n 2
 	TEST_DATABASE=sqlite $(PY) -m pytest -n 2 -m sqlite_too
+	$(PY) -m tests.faults --profile quick --overlap
+
+faults: ## kill, crash, freeze and fill everything at full size, three seeds; writes docs/faults.md
+	@scripts/machine.sh
+	@scripts/install.sh dev
+	$(PY) -m tests.faults --profile full --seeds 1 2 3 --at-once 3 --write docs/faults.md
+
+faults-quick: ## a little of every fault
+	@scripts/machine.sh
+	@scripts/install.sh dev
+	$(PY) -m tests.faults --profile quick --overlap
 
 check: ## style, types, import contracts, migrations, templates, spelling, budgets, translations
 	@scripts/machine.sh

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Brings what the tests need beside Python: PostgreSQL, Redis, Chromium, ffmpeg and gettext, from Debian's packages.
+# Brings what the tests need beside Python: PostgreSQL, Redis, Chromium, ffmpeg, gettext and strace, from Debian's packages.
 # Starts no system service and uses none: the suite runs private servers of its own (scripts/servers.py).
 set -eu
 
@@ -14,6 +14,7 @@ has chromium || packages="$packages chromium fonts-noto-color-emoji"
 has ffmpeg || packages="$packages ffmpeg"
 has msgfmt || packages="$packages gettext"
 has setpriv || packages="$packages util-linux"
+has strace || packages="$packages strace"
 [ -n "$packages" ] || exit 0
 
 install="apt-get install -y --no-install-recommends$packages"

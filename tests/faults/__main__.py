@@ -9,10 +9,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+from django.conf import settings
+
 from tests.faults import table
 from tests.faults.installation import Installation
+from tests.faults.patience import until
 from tests.faults.plan import SCENARIOS
-from tests.faults.scenarios import Play, Row, Scenario, sized
+from tests.faults.scenarios import STUCK_SECONDS, Play, Row, Scenario, sized
 
 CHANGES = ("messages", "copies", "sends", "kills", "crashes", "flushes", "seconds")
 
@@ -21,11 +25,10 @@ def main() -> int:
     """Run what was asked for and print one table; exit code 1 if anything was lost, doubled or stuck."""
     options = _options()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    chosen = [one for one in SCENARIOS if not options.only or one.name in options.only]
-    reasons = {one.name: one.needs() for one in chosen if one.needs}  # before any thread: disk.missing
+    settings.configure(ENCRYPTION_KEYS=[Fernet.generate_key().decode()])
     started = time.monotonic()
     try:
-        rows = asyncio.run(_run(options, chosen, reasons))
+        rows = asyncio.run(Evening(options).run())
     except KeyboardInterrupt:
         return 130
     text = table.table(rows)
@@ -33,10 +36,9 @@ def main() -> int:
     sys.stdout.write(f"\n{text}\n\nSeeds {', '.join(map(str, options.seeds))}; {seconds:.0f} s.\n")
     if options.write:
         table.write(options.write, text)
-    clean = all(row.is_clean for row in rows)
-    if not clean or any(row.verdict.quarantined for row in rows):
-        sys.stdout.write(f"\n{table.evidence(rows)}\n")
-    return 0 if clean else 1
+    if wrong := table.evidence(rows):
+        sys.stdout.write(f"\n{wrong}\n")
+    return 0 if all(row.is_clean for row in rows) else 1
 
 
 def _options() -> argparse.Namespace:
@@ -47,6 +49,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--webs", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2, help="0: the web processes do the background work")
     parser.add_argument("--at-once", type=int, default=1, help="how many seeds run at the same time")
+    parser.add_argument("--overlap", action="store_true", help="the next fault comes while the last is recovered from")
     parser.add_argument("--write", type=Path, help="put the table between the marks of this file")
     parser.add_argument("--logs", type=Path, help="keep the processes' logs here")
     for name in CHANGES:
@@ -54,53 +57,83 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _run(options: argparse.Namespace, chosen: Sequence[Scenario], reasons: dict[str, str]) -> list[Row]:
-    gate = asyncio.Semaphore(options.at_once)
+class Evening:
+    """All that was asked for."""
 
-    async def one(seed: int) -> list[Row]:
-        async with gate:
-            return await _run_seed(options, chosen, reasons, seed)
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.chosen = [
+            one for one in SCENARIOS if options.profile in one.sizes and (not options.only or one.name in options.only)
+        ]
+        # Before any thread is started: disk.missing.
+        self.reasons = {one.name: reason for one in self.chosen if one.needs and (reason := one.needs())}
+        self.gate = asyncio.Semaphore(options.at_once)
 
-    rows = [row for rows in await asyncio.gather(*(one(seed) for seed in options.seeds)) for row in rows]
-    order = {scenario.name: place for place, scenario in enumerate(chosen)}
-    return sorted(rows, key=lambda row: (order[row.scenario.name], row.seed))
+    async def run(self) -> list[Row]:
+        """The rows, by scenario and seed."""
+        seeds = await asyncio.gather(*(self._seed(seed) for seed in self.options.seeds))
+        order = {scenario.name: place for place, scenario in enumerate(self.chosen)}
+        rows = [row for rows in seeds for row in rows]
+        return sorted(rows, key=lambda row: (order[row.scenario.name], row.seed))
+
+    async def _seed(self, seed: int) -> list[Row]:
+        able = [one for one in self.chosen if one.name not in self.reasons]
+        rows = [Row(one, seed, not_run=self.reasons[one.name]) for one in self.chosen if one.name in self.reasons]
+        async with self.gate:
+            if self.options.overlap:
+                return rows + await self._installation(able, seed, max(one.disk for one in able))
+            for volume in sorted({one.disk for one in able}):
+                rows += await self._installation([one for one in able if one.disk == volume], seed, volume)
+        return rows
+
+    async def _installation(self, scenarios: Sequence[Scenario], seed: int, volume: int) -> list[Row]:
+        """Scenarios on one installation, one after the other or overlapping."""
+        (key,), options = settings.ENCRYPTION_KEYS, self.options
+        async with Installation(
+            encryption_key=key, webs=options.webs, workers=options.workers, volume=volume
+        ) as installation:
+            plays = [self._play(installation, scenario, seed) for scenario in scenarios]
+            try:
+                if options.overlap:
+                    return await self._overlapping(plays)
+                return [await self._alone(play) for play in plays]
+            finally:
+                if options.logs:
+                    _keep_logs(options.logs, installation, seed)
+
+    def _play(self, installation: Installation, scenario: Scenario, seed: int) -> Play:
+        size = sized(scenario, self.options.profile, **{name: getattr(self.options, name) for name in CHANGES})
+        return Play(installation, scenario, size, number=SCENARIOS.index(scenario), seed=seed)
+
+    async def _alone(self, play: Play) -> Row:
+        began = time.monotonic()
+        row = await play.run()
+        _tell(row, time.monotonic() - began)
+        return row
+
+    async def _overlapping(self, plays: Sequence[Play]) -> list[Row]:
+        for play in plays:
+            began = time.monotonic()
+            await play.begin()
+            await play.hurt()
+            sys.stderr.write(f"{play.key}: {time.monotonic() - began:.0f} s\n")
+        await asyncio.gather(*(play.finish() for play in plays))
+        await until(plays[-1].is_idle, within=STUCK_SECONDS)  # the last of them may have given the others new work
+        return [await play.judge() for play in plays]
 
 
-async def _run_seed(
-    options: argparse.Namespace, chosen: Sequence[Scenario], reasons: dict[str, str], seed: int
-) -> list[Row]:
-    """All scenarios of one seed: those with a volume of their own on one, the others on another installation."""
-    rows: list[Row] = []
-    for disk in sorted({scenario.disk for scenario in chosen}):
-        here = [scenario for scenario in chosen if scenario.disk == disk]
-        rows += [Row(one, seed, not_run=reasons[one.name]) for one in here if reasons.get(one.name)]
-        able = [one for one in here if not reasons.get(one.name)]
-        if able:
-            async with Installation(webs=options.webs, workers=options.workers, volume=disk) as installation:
-                for scenario in able:
-                    rows.append(await _play(options, installation, scenario, seed))
-                _keep_logs(options.logs, installation, seed)
-    return rows
-
-
-async def _play(options: argparse.Namespace, installation: Installation, scenario: Scenario, seed: int) -> Row:
-    size = sized(scenario, options.profile, **{name: getattr(options, name) for name in CHANGES})
-    began = time.monotonic()
-    row = await Play(installation, scenario, size, number=SCENARIOS.index(scenario), seed=seed).run()
+def _tell(row: Row, seconds: float) -> None:
     verdict = row.verdict
     sys.stderr.write(
-        f"{scenario.name} seed {seed}: {time.monotonic() - began:.0f} s, {verdict.messages} messages,"
-        f" {verdict.sends} sends, {row.kills} kills, lost {len(verdict.lost)}, doubled {len(verdict.doubled)},"
-        f" stuck {len(verdict.stuck)}, recovery {row.recovery:.1f} s, {'; '.join(row.notes)}\n"
+        f"{row.scenario.name} seed {row.seed}: {seconds:.0f} s, {verdict.messages} messages, {verdict.sends} sends,"
+        f" {row.kills} kills, lost {len(verdict.lost)}, doubled {len(verdict.doubled)}, stuck {len(verdict.stuck)},"
+        f" recovery {row.recovery:.1f} s; {'; '.join(row.notes)}\n"
     )
-    return row
 
 
-def _keep_logs(folder: Path | None, installation: Installation, seed: int) -> None:
-    if folder is None:
-        return
+def _keep_logs(folder: Path, installation: Installation, seed: int) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    for part in [*installation.cluster.parts]:
+    for part in installation.cluster.parts:
         with contextlib.suppress(OSError):
             (folder / f"{seed}-{part.name}.log").write_text(part.log)
 

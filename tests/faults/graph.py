@@ -42,17 +42,16 @@ class Graph:
 
     def __init__(self, journal: Journal, report: Callable[[bodies.Delivery, float], None]) -> None:
         self.journal, self.report = journal, report
-        self.weights: dict[str, int] = {"ok": 1}
-        self.rng = random.Random(0)
+        self.plans: dict[str, tuple[dict[str, int], random.Random]] = {}
         self.refusals: Counter[str] = Counter()
         self.count = 0
-        self.kills = 0
+        self.kills: Counter[str] = Counter()
         self.senders: Counter[int] = Counter()  # POSTs by process id
         self._owners: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
-    def plan(self, weights: dict[str, int], seed: int) -> None:
-        """How messages are answered from now on."""
-        self.weights, self.rng = weights, random.Random(seed)
+    def plan(self, key: str, weights: dict[str, int], seed: int) -> None:
+        """How messages of a scenario are answered from now on."""
+        self.plans[key] = weights, random.Random(seed)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         """Anything below /graph/."""
@@ -66,7 +65,8 @@ class Graph:
     async def _answer(self, request: web.Request, asked: dict[str, Any]) -> web.StreamResponse:
         text = asked["text"]["body"]
         self.senders[await self._owner(request) or 0] += 1
-        how = self.rng.choices(list(self.weights), list(self.weights.values()))[0]
+        weights, rng = self.plans[text.rpartition(".")[0]]
+        how = rng.choices(list(weights), list(weights.values()))[0]
         if how in REFUSALS and self.refusals[text] >= MOST_REFUSALS:
             how = "ok"
         if how in REFUSALS:
@@ -79,35 +79,37 @@ class Graph:
             self._note(asked, UNANSWERED, how)
             if how == "html":
                 return web.Response(text="<html>Bad Gateway</html>", status=502, content_type="text/html")
-            await (asyncio.sleep(STALL_SECONDS) if how == "stall" else self._kill(request))
+            await (asyncio.sleep(STALL_SECONDS) if how == "stall" else self._kill(request, text))
             return _cut(request)
-        return await self._accept(request, asked, how)
+        return await self._accept(request, asked, how, rng)
 
-    async def _accept(self, request: web.Request, asked: dict[str, Any], how: str) -> web.StreamResponse:
+    async def _accept(
+        self, request: web.Request, asked: dict[str, Any], how: str, rng: random.Random
+    ) -> web.StreamResponse:
         self.count += 1
         wamid = f"wamid.out{os.getpid()}.{self.count}"
         self._note(asked, ACCEPTED, how, wamid)
-        end = self.rng.choices(list(ENDS), list(ENDS.values()))[0]
+        end = rng.choices(list(ENDS), list(ENDS.values()))[0]
         road = ROADS[end] * 2  # Meta repeats itself
-        self.rng.shuffle(road)
+        rng.shuffle(road)
         at, to, reference = int(time.time()), asked["to"], asked["biz_opaque_callback_data"]
         early = how == "early"
         for state in road:
             delivery = bodies.status(wamid, state, at + bodies.LADDER.index(state), to=to, reference=reference)
-            self.report(delivery, 0.0 if early else self.rng.uniform(0, 2))
+            self.report(delivery, 0.0 if early else rng.uniform(0, 2))
         if how in ("drop", "kill after"):
             if how == "kill after":
-                await self._kill(request)
+                await self._kill(request, asked["text"]["body"])
             return _cut(request)
         if early or how == "slow":
             await asyncio.sleep(1)
         return web.json_response({"messaging_product": "whatsapp", "messages": [{"id": wamid}]})
 
-    async def _kill(self, request: web.Request) -> None:
+    async def _kill(self, request: web.Request, text: str) -> None:
         """End the process that has just sent this request; with it everything it had in memory."""
         if pid := await self._owner(request):
             os.kill(pid, signal.SIGKILL)
-            self.kills += 1
+            self.kills[text.rpartition(".")[0]] += 1
 
     async def _owner(self, request: web.Request) -> int | None:
         """Whose connection this is; looked up once for each."""

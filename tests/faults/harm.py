@@ -1,7 +1,6 @@
 """What is done to an installation while messages flow: one coroutine per kind of fault."""
 
 import asyncio
-import contextlib
 import functools
 import os
 import random
@@ -94,7 +93,7 @@ async def kill_at_syscalls(harm: Harm) -> None:
         part = await harm.victim("web", "worker")
         assert part.pid is not None
         call = harm.rng.choice(syscalls.POINTS)
-        trap = syscalls.Trap(part.pid, call, harm.rng.randint(1, 40))
+        trap = syscalls.Trap(part.pid, call, harm.rng.randint(1, 12))
         if await until(functools.partial(harm.installation.is_down, part), every=0.02, within=TRAP_SECONDS):
             harm.kills += 1
             points[call] = points.get(call, 0) + 1
@@ -124,9 +123,7 @@ async def lose_database(harm: Harm) -> None:
     await crash(harm, harm.size.seconds)
     await asyncio.sleep(2)
     pids = _family(harm.installation.cluster.postgres)
-    _send(pids, signal.SIGSTOP)
-    await asyncio.sleep(harm.size.seconds / 2)
-    _send(pids, signal.SIGCONT)
+    await _frozen(pids, harm.size.seconds / 2)
     harm.kills += 1
 
 
@@ -148,9 +145,8 @@ async def freeze(harm: Harm) -> None:
     for kind in ("worker", "web"):
         part = await harm.victim(kind)
         harm.installation.held.add(part)
-        part.send(signal.SIGSTOP)
-        await asyncio.sleep(harm.size.seconds)
-        part.send(signal.SIGCONT)
+        assert part.pid is not None
+        await _frozen([part.pid], harm.size.seconds)
         harm.installation.held.discard(part)
         harm.kills += 1
 
@@ -172,17 +168,32 @@ async def roll(harm: Harm) -> None:
 
 
 async def join(harm: Harm) -> None:
-    """One web process and one worker do everything; after half of the load a second of each comes."""
+    """One web process and one worker do everything; after a third of the load a second of each comes."""
     installation = harm.installation
-    late = [parts[1] for parts in (installation.cluster.webs, installation.cluster.workers) if len(parts) > 1]
+    webs, workers = installation.cluster.webs, installation.cluster.workers
+    late = [parts[1] for parts in (webs, workers) if len(parts) > 1]
     for part in late:
         installation.held.add(part)
         await asyncio.to_thread(part.stop)
-    await harm.reaches(0.5)
+    await harm.reaches(1 / 3)
     for part in late:
         await asyncio.to_thread(part.start)
         installation.held.discard(part)
-    harm.notes.append(f"a second web and worker after {await harm.progress():.0%}")
+    before = await installation.tell("state")
+    spent = {part: _cpu_seconds(part) for part in workers}
+    await harm.reaches(1)
+    after = await installation.tell("state")
+    for web in webs:
+        taken = after["taken"].get(web.url, 0) - before["taken"].get(web.url, 0)
+        harm.notes.append(f"{web.name} then took {taken}")
+    for part in workers:
+        sent = after["senders"].get(str(part.pid), 0) - before["senders"].get(str(part.pid), 0)
+        harm.notes.append(f"{part.name} then worked {_cpu_seconds(part) - spent[part]:.1f} s and sent {sent}")
+
+
+def _cpu_seconds(part: Part) -> float:
+    fields = Path(f"/proc/{part.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 async def fill_disk(harm: Harm) -> None:
@@ -242,7 +253,9 @@ def _family(server: PrivateServer) -> list[int]:
     return pids
 
 
-def _send(pids: list[int], what: signal.Signals) -> None:
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, what)
+async def _frozen(pids: list[int], seconds: float) -> None:
+    """Freeze processes for a while; a process of its own thaws them, whatever becomes of this one."""
+    script = 'seconds=$1; shift; kill -s STOP "$@"; sleep "$seconds"; kill -s CONT "$@"'
+    arguments = ["sh", "-c", script, "freezer", str(seconds), *map(str, pids)]
+    freezer = await asyncio.create_subprocess_exec(*arguments, start_new_session=True)
+    await freezer.wait()

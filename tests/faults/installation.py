@@ -29,13 +29,14 @@ class Installation:
     file system of their own for database and media.
     """
 
-    def __init__(self, *, webs: int = 2, workers: int = 2, volume: int = 0) -> None:
+    def __init__(self, *, encryption_key: str, webs: int = 2, workers: int = 2, volume: int = 0) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="ventanilla-faults-")
         self.path = Path(self.folder.name)
         port = free_port()
         self.meta_url = f"http://127.0.0.1:{port}"
         self.cluster = Cluster(
-            webs, workers, graph_url=f"{self.meta_url}/graph", max_connections=250, with_static=False
+            webs, workers, graph_url=f"{self.meta_url}/graph", env={"ENCRYPTION_KEYS": encryption_key},
+            max_connections=250, with_static=False,
         )  # fmt: skip
         self.volume = volume
         if volume:

@@ -90,7 +90,7 @@ class Meta:
             self.repeating -= 1
         if status == 200:
             self.answers += 1
-            self.ledger.write(*delivery.promises)
+            self.ledger.write(*(promise | {"post": self.answers} for promise in delivery.promises))
         return status
 
     def report(self, delivery: bodies.Delivery, seconds: float) -> None:
@@ -116,7 +116,7 @@ class Meta:
             case "upstreams":
                 self.upstreams.urls = told["urls"]
             case "graph":
-                self.graph.plan(told["weights"], told["seed"])
+                self.graph.plan(**told)
             case "feed":
                 self._feed(**told)
         feeds = {

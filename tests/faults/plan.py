@@ -73,7 +73,7 @@ SCENARIOS = [
     ),
     Scenario(
         "join", "a second web process and worker come under load", "F40", harm.join,
-        {"quick": Size(300, rate=60, sends=20), "full": Size(3000, rate=60, sends=200)},
+        {"full": Size(3000, rate=60, sends=200)},
     ),
     Scenario(
         "big", "everything: kills of all, database crashes, FLUSHALLs; ×10, shuffled", "F01–F16", harm.everything,

@@ -5,7 +5,7 @@ import contextlib
 import random
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,11 +15,12 @@ from tests.faults import verdict
 from tests.faults.harm import Harm, Size
 from tests.faults.installation import Installation
 from tests.faults.patience import until
-from tests.faults.verdict import Verdict
+from tests.faults.verdict import Evidence, Verdict
 
 # reliability.md: what is not in a final state 60 seconds after the last fault is stuck.
 STUCK_SECONDS = 60.0
-LOAD_SECONDS = 1500.0
+# How long one waits for what is stuck, so that the next scenario starts clean.
+LONGEST_WAIT = 180.0
 FINE = {"ok": 1}
 
 
@@ -30,7 +31,7 @@ class Scenario:
     name: str
     title: str
     ids: str
-    harm: Callable[[Harm], Awaitable[None]]
+    harm: Callable[[Harm], Coroutine[Any, Any, None]]
     sizes: dict[str, Size]
     people: int = 50
     per_body: int = 1
@@ -63,7 +64,7 @@ class Row:
 
 
 class Play:
-    """One scenario on one installation."""
+    """One scenario on one installation: `begin`, `hurt`, `finish`, in this order; or all of it with `run`."""
 
     def __init__(self, installation: Installation, scenario: Scenario, size: Size, *, number: int, seed: int) -> None:
         self.installation, self.scenario, self.size = installation, scenario, size
@@ -72,58 +73,73 @@ class Play:
         self.people = f"346{number:02d}"
         self.rng = random.Random(f"{scenario.name} {seed}")
         self.said: dict[str, str] = {}
-        self.state: dict[str, Any] = {}
         self.harm = Harm(installation, size, random.Random(self.rng.random()), self.progress)
+        self.ended = self.recovery = 0.0
+        self.speaking: asyncio.Task[None] | None = None
+        self.recovering: asyncio.Task[None] | None = None
 
     async def run(self) -> Row:
-        """Load and fault together, then recovery, then the verdict."""
-        before = await self.installation.tell("state")
-        stored = await asyncio.to_thread(self._stored, before["answers"])
-        await self.installation.tell("graph", weights=self.scenario.graph, seed=self.rng.randrange(2**32))
-        await self._feed()
-        speaking = asyncio.create_task(self._speak())
-        await self.scenario.harm(self.harm)
-        fault_ended, wall = time.monotonic(), time.time()
-        recovering = asyncio.create_task(self._recovery(fault_ended, wall))
-        async with asyncio.timeout(LOAD_SECONDS):
-            await until(self._is_taken)
-            await speaking
-        if self.scenario.graph is not FINE:  # trouble at Graph lasts as long as there is something to send
-            await self._until_posted()
-            recovering.cancel()
-            await self.installation.tell("graph", weights=FINE, seed=0)
-            recovering = asyncio.create_task(self._recovery(time.monotonic(), time.time()))
-        await self.installation.all_up()
-        recovery = await recovering
-        await self._settle()
-        state = await self.installation.tell("state")
-        answered = state["answers"] - before["answers"]
-        row = Row(self.scenario, self.seed, posts=answered, recovery=recovery)
-        feed = state["feeds"][self.key]
-        row.refused = feed["refused"]
-        row.kills = self.harm.kills + state["kills"] - before["kills"]
-        row.verdict = await asyncio.to_thread(self._judge)
-        row.notes = [
-            *self.harm.notes,
-            *self._notes(feed, await asyncio.to_thread(self._stored, state["answers"]) - stored),
-        ]
+        """Alone on the installation."""
+        before = await asyncio.to_thread(self._stored)
+        await self.begin()
+        await self.hurt()
+        await self.finish()
+        row = await self.judge()
+        unanswered = await asyncio.to_thread(self._stored) - before
+        if unanswered > 0:
+            row.notes.append(f"{unanswered} stored whose 200 never arrived")
+        if row.verdict.stuck:
+            began = time.monotonic()
+            cleared = await until(self.is_idle, within=LONGEST_WAIT)
+            row.notes.append(f"stuck for {time.monotonic() - began:.0f} s more" + ("" if cleared else " at least"))
         return row
 
-    async def _is_taken(self) -> bool:
-        return await self.progress() >= 1
-
-    async def progress(self) -> float:
-        """How much of the inbound load is done."""
-        self.state = await self.installation.tell("state")
-        feed = self.state["feeds"][self.key]
-        return 1.0 if not feed["total"] else feed["answered"] / feed["total"]
-
-    async def _feed(self) -> None:
+    async def begin(self) -> None:
+        """Let the messages flow."""
+        await self._plan_graph(self.scenario.graph)
         await self.installation.tell(
             "feed", key=self.key, scenario=self.number, count=self.size.messages, people=self.scenario.people,
             per_body=self.scenario.per_body, copies=self.size.copies, window=self.scenario.window,
             seed=self.rng.randrange(2**32), connections=self.scenario.connections, rate=self.size.rate,
         )  # fmt: skip
+        self.speaking = asyncio.create_task(self._speak())
+
+    async def hurt(self) -> None:
+        """Do what the scenario is about; from its end on recovery is measured."""
+        await self.scenario.harm(self.harm)
+        self._ends_now()
+
+    async def finish(self) -> None:
+        """Until all is taken, Graph is well again and nothing waits; or until what waits is stuck."""
+        assert self.speaking is not None
+        await self.harm.reaches(1)
+        await self.speaking
+        if self.scenario.graph is not FINE:  # trouble at Graph lasts as long as there is something to send
+            await until(lambda: asyncio.to_thread(self._all_posted), every=0.3, within=STUCK_SECONDS / 2)
+            await self._plan_graph(FINE)
+            self._ends_now()
+        await self.installation.all_up()
+        await until(self.is_idle, every=0.2, within=STUCK_SECONDS)
+        assert self.recovering is not None
+        self.recovering.cancel()
+
+    async def judge(self) -> Row:
+        """The row; nothing may be under way any more."""
+        state = await self.installation.tell("state")
+        feed = state["feeds"][self.key]
+        row = Row(self.scenario, self.seed, posts=feed["answered"], refused=feed["refused"], recovery=self.recovery)
+        row.kills = self.harm.kills + state["kills"].get(self.key, 0)
+        row.verdict = await asyncio.to_thread(self._judge)
+        row.notes = [*self.harm.notes, *([f"{feed['refused']} tries not answered 200"] if feed["refused"] else [])]
+        return row
+
+    async def progress(self) -> float:
+        """How much of the inbound load is done."""
+        feed = (await self.installation.tell("state"))["feeds"][self.key]
+        return 1.0 if not feed["total"] else feed["answered"] / feed["total"]
+
+    async def _plan_graph(self, weights: dict[str, int]) -> None:
+        await self.installation.tell("graph", key=self.key, weights=weights, seed=self.rng.randrange(2**32))
 
     async def _speak(self) -> None:
         """Answers to people who wrote, some at once."""
@@ -154,56 +170,48 @@ class Play:
             )
             return [row[0] for row in rows]
 
-    async def _until_posted(self) -> None:
-        """Until Graph has been asked for every message that was said, or for half a minute."""
-        await until(lambda: asyncio.to_thread(self._all_posted), every=0.3, within=STUCK_SECONDS / 2)
-
     def _all_posted(self) -> bool:
-        evidence = verdict.Evidence.of(self.installation.path, self.key, self.people, self.said)
-        return self.said.keys() <= {post["text"] for post in evidence.posts}
+        """Whether Graph has been asked for every message that was said."""
+        return self.said.keys() <= {post["text"] for post in self._evidence().posts}
 
-    async def _recovery(self, ended: float, wall: float) -> float:
-        """Seconds from the end of the fault until nothing waits that was there by then."""
-        while time.monotonic() - ended < LOAD_SECONDS:
-            with contextlib.suppress(psycopg.Error):
-                waiting = await asyncio.to_thread(self._waiting, wall)
-                if not waiting and not (await self.installation.tell("state"))["repeating"]:
-                    return time.monotonic() - ended
-            await asyncio.sleep(0.2)
-            if time.monotonic() - ended > STUCK_SECONDS and await self.progress() >= 1:
-                break
-        return time.monotonic() - ended
+    def _ends_now(self) -> None:
+        if self.recovering is not None:
+            self.recovering.cancel()
+        self.ended = time.monotonic()
+        self.recovering = asyncio.create_task(self._recover(time.time()))
 
-    def _waiting(self, until: float) -> int:
+    async def _recover(self, ended: float) -> None:
+        """Measure how long what was there when the fault ended is still waiting."""
+
+        async def is_over() -> bool:
+            self.recovery = time.monotonic() - self.ended
+            return await self.is_idle(ended)
+
+        await until(is_over)
+
+    async def is_idle(self, since: float = 0) -> bool:
+        """Whether nothing waits, here or at Meta, or nothing that is older than `since` (seconds since 1970)."""
+        state = await self.installation.tell("state")
+        if state["repeating"] or (state["reports"] and not since):
+            return False
+        with contextlib.suppress(psycopg.Error):
+            return not await asyncio.to_thread(self._waiting, since or time.time())
+        return False
+
+    def _waiting(self, since: float) -> int:
         with self.installation.connect() as connection:
-            return len(verdict.backlog(connection, until))
+            return len(verdict.backlog(connection, since))
 
-    async def _settle(self) -> None:
-        """Until nothing waits, or what waits is stuck."""
-        deadline = time.monotonic() + STUCK_SECONDS
-        while time.monotonic() < deadline:
-            with contextlib.suppress(psycopg.Error):
-                state = await self.installation.tell("state")
-                if not state["reports"] and not await asyncio.to_thread(self._waiting, time.time()):
-                    return
-            await asyncio.sleep(0.2)
+    def _evidence(self) -> Evidence:
+        return Evidence.of(self.installation.path, self.key, self.people, self.said)
 
     def _judge(self) -> Verdict:
-        evidence = verdict.Evidence.of(self.installation.path, self.key, self.people, self.said)
         with self.installation.connect() as connection:
-            return verdict.judge(connection, evidence, self.installation.cluster.env["ENCRYPTION_KEYS"])
+            return verdict.judge(connection, self._evidence())
 
-    def _stored(self, answers: int) -> int:
+    def _stored(self) -> int:
         with self.installation.connect() as connection:
-            return verdict.stored_without_answer(connection, answers)
-
-    def _notes(self, feed: dict[str, Any], unanswered: int) -> list[str]:
-        notes = []
-        if unanswered > 0:
-            notes.append(f"{unanswered} stored, 200 never arrived")
-        if feed["refused"]:
-            notes.append(f"{feed['refused']} tries not answered 200")
-        return notes
+            return verdict.stored_without_answer(connection, self.installation.path)
 
 
 def sized(scenario: Scenario, profile: str, **changes: int) -> Size:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from psycopg import Connection
 
+from crm.foundation.secrets import unseal
 from tests.faults import journal
 from tests.faults.bodies import LADDER
 from tests.faults.graph import ACCEPTED, REFUSED
@@ -77,7 +78,7 @@ def backlog(connection: Connection[Any], until: float) -> Rows:
     return connection.execute(BACKLOG, {"until": until}).fetchall()
 
 
-def judge(connection: Connection[Any], evidence: Evidence, encryption_key: str) -> Verdict:
+def judge(connection: Connection[Any], evidence: Evidence) -> Verdict:
     """Compare what Meta's side knows with what the database has; nothing may be under way any more."""
     verdict = Verdict(stuck=[f"{what} {which}" for what, which in backlog(connection, time.time())])
     rows = connection.execute(
@@ -87,7 +88,7 @@ def judge(connection: Connection[Any], evidence: Evidence, encryption_key: str) 
         " WHERE m.direction = 'in' AND m.external_id LIKE %s",
         [f"wamid.{evidence.key}.%"],
     ).fetchall()
-    _judge_inbound(verdict, evidence, rows, _kept(connection, encryption_key))
+    _judge_inbound(verdict, evidence, rows, _kept(connection))
     _judge_people(verdict, evidence, connection)
     _judge_sends(verdict, evidence, connection)
     return verdict
@@ -187,7 +188,7 @@ def _judge_outcome(
         verdict.lost.append(f"{text} is {status}, but Meta never took it")
 
 
-def _kept(connection: Connection[Any], encryption_key: str) -> dict[str, set[str]]:
+def _kept(connection: Connection[Any]) -> dict[str, set[str]]:
     """The wamids in webhooks that are pending, and in those that wait for a manager, whole or in part."""
     found: dict[str, set[str]] = {"pending": set(), "quarantined": set()}
     rows = connection.execute(
@@ -197,7 +198,7 @@ def _kept(connection: Connection[Any], encryption_key: str) -> dict[str, set[str
     ).fetchall()
     for state, sealed in rows:
         try:
-            body = json.loads(Fernet(encryption_key).decrypt(bytes(sealed)))
+            body = json.loads(unseal(bytes(sealed)))
         except (InvalidToken, ValueError):
             continue
         changes = (change for entry in body["entry"] for change in entry["changes"])
@@ -205,7 +206,8 @@ def _kept(connection: Connection[Any], encryption_key: str) -> dict[str, set[str
     return found
 
 
-def stored_without_answer(connection: Connection[Any], answers: int) -> int:
+def stored_without_answer(connection: Connection[Any], folder: Path) -> int:
     """Webhooks that are in the database although their 200 never reached Meta's side."""
     row = connection.execute("SELECT count(*) FROM conversations_webhookevent").fetchone()
-    return (row[0] if row else 0) - answers
+    answered = {entry["post"] for entry in journal.read(folder / "ledger")}
+    return (row[0] if row else 0) - len(answered)
