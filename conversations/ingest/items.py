@@ -153,7 +153,7 @@ def _record(inbox: Inbox, update: InboundMessage) -> Landing:
         )
     conversation = threads.find_or_open(inbox, identity, is_dormant=is_dormant(update))
     arrival = Arrival(conversation, update, sender if update.group_id else None)
-    inbound.record([arrival])
+    inbound.record([arrival], inbound.find_known([arrival.key]))
     return landing_of(arrival)
 
 

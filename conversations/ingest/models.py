@@ -64,7 +64,7 @@ class EventItem(models.Model):
         STORED = "stored"
         QUARANTINED = "quarantined"
 
-    event = models.ForeignKey(WebhookEvent, on_delete=models.CASCADE, related_name="items")
+    event = models.ForeignKey(WebhookEvent, on_delete=models.CASCADE, related_name="items", db_index=False)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=60)
     outcome = models.CharField(max_length=12, choices=Outcome)

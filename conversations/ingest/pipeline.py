@@ -16,7 +16,8 @@ from typing import Any
 import structlog
 from cryptography.fernet import InvalidToken
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, IntegerField, Min, Q
+from django.db.models.functions import Greatest, Least
 
 from conversations.channels.whatsapp.parse import parse
 from conversations.ingest import items, together
@@ -33,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 State = WebhookEvent.State
 # Items of one transaction: on SQLite everybody waits for it.
-TOGETHER = {"postgresql": 200, "sqlite": 25}
+TOGETHER = {"postgresql": 200, "sqlite": 40}
 ALONE_AT_ONCE = 10
 LEASE = dt.timedelta(seconds=30)
 WAIT = dt.timedelta(seconds=2)
@@ -74,11 +75,11 @@ def _lease(rows: Iterable[WebhookEvent], now: dt.datetime) -> list[WebhookEvent]
     """Make these (locked) events ours; tries are counted before anything is tried."""
     events, token = list(rows), uuid.uuid4()
     pks = [event.pk for event in events]
-    ours = WebhookEvent.objects.filter(pk__in=pks)
-    ours.filter(attempts_count__lt=ALONE_FROM).update(attempts_count=F("attempts_count") + 1)
-    ours.update(lease=token, lease_until=now + LEASE)
+    tries = Least(F("attempts_count") + 1, Greatest(F("attempts_count"), ALONE_FROM), output_field=IntegerField())
+    WebhookEvent.objects.filter(pk__in=pks).update(lease=token, lease_until=now + LEASE, attempts_count=tries)
     for event in events:
-        event.lease, event.attempts_count = token, min(event.attempts_count + 1, max(ALONE_FROM, event.attempts_count))
+        event.lease = token
+        event.attempts_count += event.attempts_count < ALONE_FROM
     return events
 
 

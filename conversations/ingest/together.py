@@ -97,7 +97,7 @@ def _record(messages: list[Item], places: list[Place], conversations: dict[tuple
         Arrival(conversations[place.key], item.update)  # type: ignore[arg-type]
         for item, place in zip(messages, places, strict=True)
     ]
-    inbound.record(arrivals)
+    inbound.record(arrivals, {})
     for item, arrival in zip(messages, arrivals, strict=True):
         item.landing = items.landing_of(arrival)
 

@@ -2,8 +2,8 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -34,8 +34,7 @@ class Arrival:
     sender: ChannelIdentity | None = None
     message: Message | None = None
     is_new: bool = False
-    # What else of the conversation changed: its window, its status.
-    what: list[str] = field(default_factory=list)
+    reopens: bool = False
 
     @property
     def key(self) -> tuple[int, str]:
@@ -43,12 +42,12 @@ class Arrival:
         return self.conversation.inbox_id, self.update.external_id
 
 
-def record(arrivals: Sequence[Arrival]) -> None:
-    """Store the messages of arrivals, each once, with all they change: sets `message` (their own, or the known one) and
-    `is_new`. Raises IntegrityError if somebody else stores one of several at the same moment; one alone is then known.
+def record(arrivals: Sequence[Arrival], known: Mapping[tuple[int, str], Message]) -> None:
+    """Store the messages of arrivals, each once, with all they change: sets `message` (their own, or the `known` one)
+    and `is_new`. Raises IntegrityError if somebody else stores one of several at the same moment; one alone is then
+    known.
     """
-    received_at = clock.now()
-    known = find_known(arrival.key for arrival in arrivals)
+    received_at, known = clock.now(), dict(known)
     for arrival in arrivals:
         arrival.message = known.get(arrival.key)
         if arrival.message is None:
@@ -213,15 +212,13 @@ def _note_live(arrival: Arrival, received_at: dt.datetime) -> None:
     conversation, message, update = arrival.conversation, arrival.message, arrival.update
     assert message is not None
     is_first = conversation.last_sort_at is None
-    is_newest = conversation.last_sort_at is None or message.sort_at > conversation.last_sort_at
+    is_newest = conversation.last_sort_at is None or message.sort_at >= conversation.last_sort_at
     previews.show(conversation, message)
     conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
     if _speaks(arrival):
         conversation.inbound_count += 1
         if not conversation.is_group:
-            is_ad = "referral" in update.content
-            if window.open_window(conversation, update.at, received_at, is_ad=is_ad):
-                arrival.what.append("window")
+            window.open_window(conversation, update.at, received_at, is_ad="referral" in update.content)
             summary.note_question(conversation, message.sort_at, is_newest=is_newest)
     elif message.direction == Message.Direction.OUTBOUND:
         summary.note_answer(conversation)
@@ -230,7 +227,7 @@ def _note_live(arrival: Arrival, received_at: dt.datetime) -> None:
         was_dormant = conversation.status == Conversation.Status.DORMANT
         conversation.status = Conversation.Status.OPEN
         conversation.version += 1
-        arrival.what.append("status")
+        arrival.reopens = True
         if not was_dormant:
             events.record(conversation, "reopened")
 
@@ -248,14 +245,11 @@ def _activity(conversation: Conversation, message: Message, *, is_first: bool) -
 
 
 def _announce(fresh: Sequence[Arrival]) -> None:
-    changed: dict[int, list[str]] = defaultdict(list)
     for arrival in fresh:
         assert arrival.message is not None
         events.announce_message(arrival.message)
-        changed[arrival.conversation.pk] += arrival.what
-    for conversation in {arrival.conversation.pk: arrival.conversation for arrival in fresh}.values():
-        if what := list(dict.fromkeys(changed[conversation.pk])):
-            events.announce(conversation, "conversation.updated", what=what)
+        if arrival.reopens:
+            events.announce(arrival.conversation, "conversation.updated", what=["status"])
 
 
 def _touch_contacts(fresh: Sequence[Arrival]) -> None:

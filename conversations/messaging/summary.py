@@ -26,18 +26,18 @@ def answered_at(conversation: Conversation) -> dt.datetime | None:
 
 
 def note_question(conversation: Conversation, at: dt.datetime, *, is_newest: bool) -> None:
-    """The person wrote at `at`: they wait, unless we answered since; saves nothing."""
+    """The person wrote at `at`: they wait, unless we answered later; saves nothing."""
     answered = None if is_newest else answered_at(conversation)
-    if answered is None or answered < at:
+    if answered is None or answered <= at:
         conversation.waiting_since = min(conversation.waiting_since or at, at)
 
 
 def note_answer(conversation: Conversation) -> None:
     """We wrote, perhaps earlier than what the person wrote last: since when do they still wait; saves nothing."""
     answered, since = answered_at(conversation), conversation.waiting_since
-    if answered and since and since <= answered:
+    if answered and since and since < answered:
         conversation.waiting_since = (
-            spoken(conversation.messages.all()).filter(sort_at__gt=answered).aggregate(at=Min("sort_at"))["at"]
+            spoken(conversation.messages.all()).filter(sort_at__gte=answered).aggregate(at=Min("sort_at"))["at"]
         )
 
 

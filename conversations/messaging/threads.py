@@ -112,7 +112,12 @@ def _lock_places(places: Sequence[Place], also: Iterable[int]) -> dict[tuple[int
         identities[place.inbox.pk].append(place.identity.pk)
     for inbox, of_inbox in identities.items():
         wanted |= Q(inbox=inbox, identity__in=of_inbox)
-    return {(row.inbox_id, row.identity_id): row for row in locked().filter(wanted).order_by("pk")}
+    rows = Conversation.objects.select_for_update(of=("self",), no_key=True).filter(wanted).order_by("pk")
+    found = {(row.inbox_id, row.identity_id): row for row in rows}
+    for place in places:
+        if row := found.get(place.key):
+            row.inbox, row.identity, row.contact = place.inbox, place.identity, place.identity.contact
+    return found
 
 
 def locked() -> Any:

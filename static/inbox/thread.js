@@ -359,7 +359,7 @@ export function mount() {
 function hinted(hint) {
   if (hint.c !== current()) return;
   const bubble = article(hint.m);
-  if (hint.t === "message.created") { if (!bubble?.dataset.mid) pull.add(hint.m); }
+  if (hint.t === "message.created") { if (!bubble?.dataset.mid) pull.add(hint.m); if (hint.dir === "in") refreshState(); }
   else if (!bubble) { if (pull.flying.has(hint.m)) pull.add(hint.m); } // what is on its way may be older than this
   else if (hint.t === "message.updated") { if (!(Number(bubble.dataset.v) >= hint.ver)) pull.add(hint.m); }
   else {

@@ -166,10 +166,10 @@ def test_a_bad_item_is_quarantined_alone(inbox, bad):
 def test_an_item_that_always_fails_leaves_its_neighbours_and_can_be_replayed(inbox, monkeypatch, error):
     record = inbound.record
 
-    def fails(arrivals):
+    def fails(arrivals, known):
         if any(arrival.update.external_id == "w.bad" for arrival in arrivals):
             raise error
-        return record(arrivals)
+        return record(arrivals, known)
 
     with monkeypatch.context() as patch:
         patch.setattr(inbound, "record", fails)
@@ -184,11 +184,11 @@ def test_an_item_that_always_fails_leaves_its_neighbours_and_can_be_replayed(inb
 def test_one_sql_error_in_a_hundred_leaves_ninety_nine(inbox, monkeypatch):
     record = inbound.record
 
-    def fails(arrivals):
+    def fails(arrivals, known):
         if any(arrival.update.external_id == "w.50" for arrival in arrivals):
             with connection.cursor() as cursor:
                 cursor.execute("SELECT no_such_column FROM crm_contact")
-        return record(arrivals)
+        return record(arrivals, known)
 
     monkeypatch.setattr(inbound, "record", fails)
     (event,) = arrive(inbox, messages(*[text(f"w.{index}", at=T0 + index) for index in range(100)]))
