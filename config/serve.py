@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import socket
 import sys
 
@@ -35,7 +36,8 @@ def main() -> int:
         ws_max_size=4096,
         proxy_headers=False,
     )
-    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises it again after an orderly end
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn raises the signal again after an orderly end
         uvicorn.Server(config).run(sockets=[listener])
     for connection in connections.all():
         connection.close()

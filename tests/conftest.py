@@ -57,17 +57,20 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 
-class BrowserModulesWhole(LoadScopeScheduling):
-    """Hands tests out one by one, the browser tests of a module together: they share a server and a browser."""
+WHOLE = ("tests/browser/", "tests/test_cluster.py", "tests/test_message_path.py")
+
+
+class DearModulesWhole(LoadScopeScheduling):
+    """Hands tests out one by one, those of a module that share servers or a browser together."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
-        return module if module.startswith("tests/browser/") else nodeid
+        return module if module.startswith(WHOLE) else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> BrowserModulesWhole:
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DearModulesWhole:
     """Used instead of --dist=loadgroup, whose marks xdist 3.8 loses under pytest 9.2."""
-    return BrowserModulesWhole(config, log)
+    return DearModulesWhole(config, log)
 
 
 @pytest.fixture(scope="session")

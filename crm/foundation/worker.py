@@ -24,7 +24,6 @@ from crm.foundation.bells import CHANNEL, HEARTBEAT_SECONDS, TASK
 log = structlog.get_logger(__name__)
 
 ON_CALL_SECONDS = 10.0  # then another worker may have the bells
-QUIET_SECONDS = 2.0  # without a bell: the next one costs a job again
 GRACE_SECONDS = 1.0  # for bells rung while the end of a job is being written
 RETRY_SECONDS = 1.0
 SWEEP_SECONDS = 10.0
@@ -38,28 +37,20 @@ class WorkerEnded(Exception):
 
 
 class OnCall:
-    """Which kinds this worker is on call for, and when their last bell was heard."""
+    """Which kinds this worker is on call for."""
 
     def __init__(self) -> None:
-        self._heard: dict[str, float] = {}
         self._until: dict[str, float] = {}
 
     async def serve(self, kind: str) -> None:
-        """Wake the drain of `kind`, and hear its bells until it is quiet or ten seconds are over."""
-        now = started = time.monotonic()
-        self._heard[kind] = now
+        """Wake the drain of `kind`, and hear its bells for ten seconds."""
+        self._until[kind] = time.monotonic() + ON_CALL_SECONDS + GRACE_SECONDS
         work.wake(kind)
-        while now - started < ON_CALL_SECONDS and now - self._heard[kind] < QUIET_SECONDS:
-            self._until[kind] = now + GRACE_SECONDS + QUIET_SECONDS
-            await asyncio.sleep(min(QUIET_SECONDS - (now - self._heard[kind]), ON_CALL_SECONDS - (now - started)))
-            now = time.monotonic()
-        self._until[kind] = now + GRACE_SECONDS
+        await asyncio.sleep(ON_CALL_SECONDS)
 
     async def hear(self, channel: str, payload: str) -> None:
         """A bell by NOTIFY: wake the drain if this worker is on call for it."""
-        now = time.monotonic()
-        if now < self._until.get(payload, 0.0):
-            self._heard[payload] = now
+        if time.monotonic() < self._until.get(payload, 0.0):
             work.wake(payload)
 
 
