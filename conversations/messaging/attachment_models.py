@@ -57,7 +57,7 @@ class Attachment(models.Model):
     attempts_count = models.PositiveSmallIntegerField(default=0)
     next_attempt_at = models.DateTimeField(null=True, blank=True)
     uploaded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
@@ -67,6 +67,10 @@ class Attachment(models.Model):
         indexes: ClassVar = [
             # media drain
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="attachment_pending"),
+            # uploads that were never sent
+            models.Index(fields=["created_at"], condition=Q(message=None), name="attachment_unsent"),
+            # a user who goes
+            models.Index(fields=["uploaded_by"], condition=Q(uploaded_by__isnull=False), name="attachment_uploader"),
         ]
 
     def __str__(self) -> str:

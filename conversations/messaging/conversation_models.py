@@ -74,14 +74,24 @@ class Conversation(models.Model):
         RESOLVED = "resolved", _("Resolved")
         DORMANT = "dormant", _("Dormant")
 
-    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="conversations")
-    identity = models.ForeignKey(ChannelIdentity, on_delete=models.PROTECT, related_name="conversations")
+    # A message moves its conversation to the top of every list, and so writes each of its indexes anew: few.
+    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="conversations", db_index=False)
+    identity = models.ForeignKey(
+        ChannelIdentity, on_delete=models.PROTECT, related_name="conversations", db_index=False
+    )
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="conversations")
     status = models.CharField(max_length=10, choices=Status, default=Status.OPEN)
     assignee = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="conversations",
+        db_index=False,
     )
-    team = models.ForeignKey(Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations")
+    team = models.ForeignKey(
+        Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations", db_index=False
+    )
     # Counts every change of status, assignee or team: a stale form is refused.
     version = models.PositiveIntegerField(default=1)
     window_expires_at = models.DateTimeField(null=True, blank=True)
@@ -112,22 +122,29 @@ class Conversation(models.Model):
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["inbox", "identity"], name="conversation_one_per_person"),
+            models.UniqueConstraint(fields=["identity", "inbox"], name="conversation_one_per_person"),
             models.CheckConstraint(
                 condition=Q(status__in=["open", "pending", "snoozed", "resolved", "dormant"]),
                 name="conversation_status_is_known",
             ),
         ]
         indexes: ClassVar = [
-            # inbox page, views Mine and All
-            models.Index(fields=["assignee", "status", "-last_activity_at", "-id"], name="conversation_mine"),
-            models.Index(fields=["status", "-last_activity_at", "-id"], name="conversation_all"),
-            # view Unassigned
+            # inbox page: the open ones of view All, of views Mine and Unassigned, and their counts
+            models.Index(fields=["-last_activity_at", "-id"], condition=Q(status="open"), name="conversation_open"),
             models.Index(
-                fields=["-last_activity_at", "-id"],
-                condition=Q(status="open", assignee=None),
-                name="conversation_unassigned",
+                fields=["assignee", "-last_activity_at", "-id"],
+                condition=Q(status="open"),
+                name="conversation_open_of",
             ),
+            # inbox page: resolved ones and those of any status, which are many
+            models.Index(fields=["-last_activity_at", "-id"], condition=~Q(status="dormant"), name="conversation_all"),
+            models.Index(
+                fields=["assignee", "-last_activity_at", "-id"],
+                condition=~Q(status="dormant"),
+                name="conversation_all_of",
+            ),
+            # what a restricted agent sees beside their own
+            models.Index(fields=["team"], condition=Q(assignee=None, team__isnull=False), name="conversation_of_team"),
             # drain of read marks
             models.Index(fields=["id"], condition=~Q(receipt_external_id=""), name="conversation_receipts"),
         ]
@@ -158,7 +175,7 @@ class Conversation(models.Model):
 class ConversationRead(models.Model):
     """Up to which inbound message (by count) a user has read a conversation."""
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="reads")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="reads", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     inbound_upto = models.PositiveIntegerField(default=0)
 
@@ -174,9 +191,11 @@ class ConversationRead(models.Model):
 class ConversationEvent(models.Model):
     """A fact in a conversation's permanent timeline: assigned, resolved, number changed …"""
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="events", db_index=False)
     kind = models.CharField(max_length=40)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
+    )
     data = models.JSONField(default=dict)
     created_at = models.DateTimeField(default=clock.now)
     # Makes a fact that comes twice by webhook one fact.
@@ -192,6 +211,7 @@ class ConversationEvent(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["conversation", "created_at"], name="conversationevent_thread"),  # thread page
+            models.Index(fields=["user"], condition=Q(user__isnull=False), name="conversationevent_user"),  # who goes
         ]
 
     def __str__(self) -> str:

@@ -67,8 +67,10 @@ class Message(models.Model):
 
     PRIORITIES: ClassVar[dict[str, int]] = {"agent": 0, "api": 2, "rule": 1, "bot": 1, "campaign": 3}
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages")
-    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="+")
+    # Every index costs every message: these keys have none of their own where one below begins with them, and a
+    # partial one where they are mostly empty.
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="messages", db_index=False)
+    inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="+", db_index=False)
     client_id = models.UUIDField(default=uuid.uuid4)
     external_id = models.CharField(max_length=256, null=True, blank=True)
     direction = models.CharField(max_length=4, choices=Direction)
@@ -78,10 +80,14 @@ class Message(models.Model):
     payload = models.JSONField(default=dict)
     author_kind = models.CharField(max_length=10, choices=Author)
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
-    sender = models.ForeignKey(ChannelIdentity, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
-    reply_to = models.ForeignKey("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
+    sender = models.ForeignKey(
+        ChannelIdentity, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
+    reply_to = models.ForeignKey(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
+    )
     quoted_external_id = models.CharField(max_length=256, blank=True)
     is_forwarded = models.BooleanField(default=False)
     original_text = models.TextField(blank=True)
@@ -120,7 +126,8 @@ class Message(models.Model):
                 condition=Q(external_id__isnull=False),
                 name="message_external_id_once",
             ),
-            models.UniqueConstraint(fields=["conversation", "client_id"], name="message_client_id_once"),
+            # The client's id first: retry and cancel look a bubble up by it alone.
+            models.UniqueConstraint(fields=["client_id", "conversation"], name="message_client_id_once"),
             models.CheckConstraint(
                 condition=Q(direction="out") ^ Q(status="received"), name="message_only_outbound_is_sent"
             ),
@@ -130,7 +137,10 @@ class Message(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["conversation", "sort_at", "id"], name="message_thread"),  # thread page
-            models.Index(fields=["client_id"], name="message_client"),  # retry and cancel by bubble
+            # a user, identity or quoted message that goes, or two identities that join
+            models.Index(fields=["author"], condition=Q(author__isnull=False), name="message_author"),
+            models.Index(fields=["sender"], condition=Q(sender__isnull=False), name="message_sender"),
+            models.Index(fields=["reply_to"], condition=Q(reply_to__isnull=False), name="message_reply_to"),
             # quotes that came before what they quote
             models.Index(
                 fields=["conversation", "quoted_external_id"],
@@ -170,14 +180,18 @@ class Attempt(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
     reference = models.UUIDField(default=uuid.uuid4, unique=True)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.SENDING)
-    external_id = models.CharField(max_length=256, blank=True, db_index=True)
+    external_id = models.CharField(max_length=256, blank=True)
     error_code = models.CharField(max_length=20, blank=True)
     error_details = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField(default=clock.real)
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["started_at"], name="attempt_started")]  # monitoring: sends lately
+        indexes: ClassVar = [
+            models.Index(fields=["started_at"], name="attempt_started"),  # monitoring: sends lately
+            # a status for a message whose id we do not know yet
+            models.Index(fields=["external_id"], condition=~Q(external_id=""), name="attempt_external_id"),
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.pk} of message {self.message_id}"
@@ -186,13 +200,16 @@ class Attempt(models.Model):
 class Reaction(models.Model):
     """The reaction of one side to a message; an empty emoji is a removed one, kept so that it stays removed."""
 
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reactions")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="reactions", db_index=False)
     actor = models.CharField(max_length=40)  # "us", or the identity that reacted
     emoji = models.CharField(max_length=32, blank=True)
     reacted_at = models.DateTimeField()
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["message", "actor"], name="reaction_one_per_side")]
+        indexes: ClassVar = [
+            models.Index(fields=["actor"], condition=~Q(actor="us"), name="reaction_actor"),  # identities that join
+        ]
 
     def __str__(self) -> str:
         return f"reaction of {self.actor} to {self.message_id}"
@@ -201,7 +218,7 @@ class Reaction(models.Model):
 class ParkedUpdate(models.Model):
     """A status, reaction, edit or revocation that came before its message; applied when the message appears."""
 
-    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="+")
+    inbox = models.ForeignKey(Inbox, on_delete=models.CASCADE, related_name="+", db_index=False)
     external_id = models.CharField(max_length=256)
     dedup_key = models.CharField(max_length=64)
     kind = models.CharField(max_length=20)

@@ -131,7 +131,9 @@ class IdentityValue(models.Model):
         WA_ID = "wa_id"
         USER_ID = "user_id"
 
-    identity = models.ForeignKey(ChannelIdentity, on_delete=models.CASCADE, related_name="former_values")
+    identity = models.ForeignKey(
+        ChannelIdentity, on_delete=models.CASCADE, related_name="former_values", db_index=False
+    )
     field = models.CharField(max_length=10, choices=Field)
     value = models.CharField(max_length=256)
     match_key = models.CharField(max_length=256)
@@ -171,7 +173,7 @@ class Tag(models.Model):
 class ContactTag(models.Model):
     """A tag on a contact: who put it there and when."""
 
-    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="contact_tags")
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="contact_tags", db_index=False)
     tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="contact_tags")
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField(default=clock.now)
