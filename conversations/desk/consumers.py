@@ -68,9 +68,9 @@ class DeskConsumer(AsyncWebsocketConsumer):
             return
         kind = _kind(text_data)
         if kind == "hello":
-            self.deliver(_frame("ready", head=registry.head, rev=REVISION))
+            self.deliver(_frame("ready", head=registry.settled, rev=REVISION))
         elif kind == "ping":
-            self.deliver(_frame("pong", head=registry.head))
+            self.deliver(_frame("pong", head=registry.settled))
         else:
             await self._end(BAD_FRAME)
 
@@ -78,7 +78,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         """Queue a frame; a reader too slow for its queue gets one `resync` instead of everything."""
         if len(self.queue) >= QUEUE_MAX:
             self.queue.clear()
-            frame = _frame("resync", head=registry.head)
+            frame = _frame("resync", head=registry.settled)
         self.queue.append(frame)
         self.wake.set()
 

@@ -1,8 +1,11 @@
-"""Watching over this process's sockets: the head, jumps of the demo clock, and who may no longer listen."""
+"""Watching over this process's sockets: the head, hints that did not come, jumps of the demo clock, and who may no
+longer listen.
+"""
 
 import asyncio
 from typing import Any, cast
 
+import orjson
 import structlog
 from django.contrib.sessions.models import Session
 from django.db import Error as DatabaseAway
@@ -11,31 +14,68 @@ from django.db import close_old_connections
 from conversations.desk.access import NOBODY, Access, access_of
 from conversations.desk.consumers import NO_ACCESS, NOT_SIGNED_IN, DeskConsumer
 from conversations.live import replay
-from conversations.live.registry import registry
+from conversations.live.models import LiveHint
+from conversations.live.publish import frame_of
+from conversations.live.registry import Socket, registry
 from crm.foundation import clock
 from crm.staff.models import User
 
 log = structlog.get_logger(__name__)
 
 CHECK_ACCESS_EVERY = 5
+COMPARED = 5000  # hints a second; of more nobody can say what was missed
 
 
 async def watch_over_sockets() -> None:
-    """For ever: once a second the head and the clock, every five seconds everybody's access."""
-    offset, seconds = clock.offset(), 0
+    """For ever: once a second the head, hints that did not come and the clock, every five seconds everybody's
+    access.
+    """
+    offset, seconds, watch = clock.offset(), 0, Watch()
     while True:
         try:
-            registry.settled = await asyncio.to_thread(_read_head)
-            registry.head = max(registry.head, registry.settled)
+            await watch.look()
             if clock.offset() != offset:
                 offset = clock.offset()
-                registry.broadcast(f'{{"v":1,"t":"resync","head":{registry.head}}}')
+                registry.broadcast(_frame("resync"))
             if seconds % CHECK_ACCESS_EVERY == 0 and registry.sockets:
                 await _check_access()
         except DatabaseAway as error:
             log.warning("sockets not checked", error=type(error).__name__)
         seconds += 1
         await asyncio.sleep(1)
+
+
+class Watch:
+    """Hands out from the log what this process has not heard of a second after it could be read: Redis is away, or
+    lost it, or there is none.
+    """
+
+    def __init__(self) -> None:
+        self.checked: int | None = None  # up to this place of the log nothing is missing
+        self.arriving: set[Socket] = set()
+
+    async def look(self) -> None:
+        """Read the head; look for hints up to the head of the look before, since these had time to come."""
+        before = registry.settled
+        registry.settled, known = await asyncio.to_thread(_read_log, self.checked, before)
+        self._greet()
+        self.checked = before if self.checked is not None else registry.settled
+        missing = [pk for pk in known if not registry.has_heard(pk)]
+        if len(known) == COMPARED or len(missing) > replay.MOST:
+            registry.broadcast(_frame("resync"))
+        elif missing and registry.sockets:
+            for row in await asyncio.to_thread(_read_hints, missing):
+                registry.deliver(row.groups, orjson.dumps(frame_of(row)).decode(), row.pk)
+
+    def _greet(self) -> None:
+        """Tell sockets the head again some moments after they came: what went by while they did is below it."""
+        for socket in self.arriving & set(registry.sockets):
+            socket.deliver(_frame("pong"))
+        self.arriving, registry.newcomers = registry.newcomers, set()
+
+
+def _frame(kind: str) -> str:
+    return f'{{"v":1,"t":"{kind}","head":{registry.settled}}}'
 
 
 async def _check_access() -> None:
@@ -49,10 +89,19 @@ async def _check_access() -> None:
             socket.hang_up(NOT_SIGNED_IN if access.is_allowed else NO_ACCESS)
 
 
-def _read_head() -> int:
+def _read_log(last: int | None, top: int) -> tuple[int, list[int]]:
+    """The head, and the ids of the hints above `last` up to `top`."""
     close_old_connections()
     try:
-        return replay.head()
+        return replay.head(), replay.ids_between(last, top, COMPARED) if last is not None and last < top else []
+    finally:
+        close_old_connections()
+
+
+def _read_hints(pks: list[int]) -> list[LiveHint]:
+    close_old_connections()
+    try:
+        return list(LiveHint.objects.filter(pk__in=pks).order_by("pk"))
     finally:
         close_old_connections()
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import IntegerField, Q, Subquery
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -14,9 +14,19 @@ from conversations.messaging.models import Conversation
 from crm.staff.models import User
 
 PAGE = 40
+COUNTED = 999
 VIEWS = ("mine", "unassigned", "all")
 STATUSES = ("open", "resolved", "all")
 OPEN = Q(status=Conversation.Status.OPEN)
+
+
+class UpTo(Subquery):
+    """How many rows a queryset has, counted no further than `most`."""
+
+    template = "(SELECT COUNT(*) FROM (%(subquery)s) AS counted)"
+
+    def __init__(self, queryset: Any, most: int) -> None:
+        super().__init__(queryset.order_by().values("pk")[:most], output_field=IntegerField())
 
 
 @dataclass(frozen=True)
@@ -79,20 +89,19 @@ def _read_cursor(cursor: str) -> tuple[dt.datetime, int] | None:
 
 
 def views_for(user: User, current: ViewQuery) -> list[dict[str, Any]]:
-    """The views with their counts of open conversations, in one query."""
-    counts = Conversation.objects.visible_to(user).aggregate(
-        mine=Count("pk", filter=OPEN & Q(assignee=user)),
-        unassigned=Count("pk", filter=OPEN & Q(assignee=None)),
-        all=Count("pk", filter=OPEN),
-    )
+    """The views with their counts of open conversations ("999+" above that), in one query."""
+    visible = Conversation.objects.visible_to(user).filter(OPEN)
+    views = {"mine": visible.mine(user), "unassigned": visible.unassigned(), "all": visible}
+    counted = [UpTo(views[key], COUNTED + 1) for key in VIEWS]
+    counts: tuple[int, ...] = User.objects.filter(pk=user.pk).values_list(*counted).get()
     labels = {"mine": _("Mine"), "unassigned": _("Unassigned"), "all": _("All")}
     return [
         {
             "key": key,
             "label": labels[key],
-            "count": counts[key],
+            "count": count if count <= COUNTED else f"{COUNTED}+",
             "url": f"{reverse('desk:inbox')}?{urlencode({'view': key, 'status': current.status})}",
             "is_current": key == current.view,
         }
-        for key in VIEWS
+        for key, count in zip(VIEWS, counts, strict=True)
     ]

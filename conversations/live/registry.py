@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
+REMEMBERED = 10_000
 
 Hint = tuple[list[str], str, int]
 """Groups, the frame as sent, and its id."""
@@ -21,8 +22,9 @@ class Registry:
     """Groups to sockets. Only `deliver_threadsafe` may be called from other threads."""
 
     def __init__(self) -> None:
-        self.head = 0
-        self.settled = 0  # the head as read a second ago at most: no id can still appear behind it
+        self.settled = 0  # the head as read a second ago at most
+        self.newcomers: set[Socket] = set()  # since the last look (`desk.presence`)
+        self._heard: dict[int, None] = {}  # ids of the last hints that were handed out, oldest first
         self.loop: asyncio.AbstractEventLoop | None = None
         self._groups: dict[str, set[Socket]] = defaultdict(set)
         self._sockets: dict[Socket, frozenset[str]] = {}
@@ -35,19 +37,27 @@ class Registry:
     def add(self, socket: Socket, groups: Iterable[str]) -> None:
         """Enter a socket into its groups."""
         self._sockets[socket] = frozenset(groups)
+        self.newcomers.add(socket)
         for group in self._sockets[socket]:
             self._groups[group].add(socket)
 
     def remove(self, socket: Socket) -> None:
         """Forget a socket."""
+        self.newcomers.discard(socket)
         for group in self._sockets.pop(socket, frozenset()):
             self._groups[group].discard(socket)
             if not self._groups[group]:
                 del self._groups[group]
 
-    def deliver(self, groups: Iterable[str], frame: str, head: int = 0) -> None:
-        """Hand a frame once to every socket that is in any of the groups."""
-        self.head = max(self.head, head)
+    def has_heard(self, pk: int) -> bool:
+        """Whether the hint with this id was handed out, as far back as is remembered."""
+        return pk in self._heard
+
+    def deliver(self, groups: Iterable[str], frame: str, pk: int = 0) -> None:
+        """Hand a frame (of the hint with this id) once to every socket that is in any of the groups."""
+        self._heard[pk] = None
+        if len(self._heard) > REMEMBERED:
+            del self._heard[next(iter(self._heard))]
         members: set[Socket] = set()
         for group in groups:
             members |= self._groups.get(group, set())
@@ -65,8 +75,8 @@ class Registry:
             self.loop.call_soon_threadsafe(self._deliver_all, hints)
 
     def _deliver_all(self, hints: list[Hint]) -> None:
-        for groups, frame, head in hints:
-            self.deliver(groups, frame, head)
+        for groups, frame, pk in hints:
+            self.deliver(groups, frame, pk)
 
 
 registry = Registry()

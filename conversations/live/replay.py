@@ -1,4 +1,4 @@
-"""What a browser missed: the hints above an id, for its groups; none can appear later behind the head."""
+"""What a browser missed: the hints above a head it has seen, for its groups; none can appear later behind a head."""
 
 import datetime as dt
 from typing import Any
@@ -16,29 +16,54 @@ RETENTION = dt.timedelta(hours=48)
 
 
 def head() -> int:
-    """The highest hint id that may be served now."""
-    return _settled().aggregate(head=Max("pk"))["head"] or 0
+    """The place up to which all hints may be served now."""
+    return _settled().aggregate(head=Max(_place()))["head"] or 0
 
 
 def since(last: int, groups: set[str]) -> dict[str, Any]:
-    """`{head, hints}` for the groups above `last`, or `{head, resync: True}` if that is too much or too old."""
+    """`{head, hints}` for the groups above `last`, or `{head, resync: True}` if that is too much, too old or of a
+    log that is gone.
+    """
     top = head()
-    if last >= top:
-        return {"head": max(top, 0), "hints": []}
-    oldest = LiveHint.objects.order_by("pk").values_list("pk", flat=True).first() or 0
-    if last < oldest - 1 and last != 0:
+    if last == top:
+        return {"head": top, "hints": []}
+    oldest = LiveHint.objects.order_by(_place(), "pk").values_list(_place(), flat=True).first() or 0
+    if last > top or (last < oldest and last != 0):
         return {"head": top, "resync": True}
-    rows = list(_settled().filter(pk__gt=last, pk__lte=top).order_by("pk")[: SCANNED + 1])
+    rows = list(_between(last, top)[: SCANNED + 1])
     mine = [frame_of(row) for row in rows if groups.intersection(row.groups)]
     if len(rows) > SCANNED or len(mine) > MOST:
         return {"head": top, "resync": True}
     return {"head": top, "hints": mine}
 
 
+def ids_between(last: int, top: int, limit: int) -> list[int]:
+    """At most `limit` ids of hints above `last` up to `top`, a place that was the head."""
+    return list(_between(last, top).values_list("pk", flat=True)[:limit])
+
+
+def _between(last: int, top: int) -> Any:
+    place = _place()
+    return LiveHint.objects.filter(**{f"{place}__gt": last, f"{place}__lte": top}).order_by(place, "pk")
+
+
 def delete_old(limit: int = 5000) -> int:
-    """Delete up to `limit` hints past their 48 hours; returns how many."""
-    old = LiveHint.objects.filter(created_at__lt=clock.real() - RETENTION).order_by("pk").values("pk")[:limit]
-    return LiveHint.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()[0]
+    """Delete up to `limit` hints past their 48 hours, all but the newest of them, which says from where on the log is
+    whole; returns how many.
+    """
+    old = LiveHint.objects.filter(created_at__lt=clock.real() - RETENTION).order_by("created_at", "pk")
+    chosen = list(old.values_list("pk", _place())[: limit + 1])
+    newest = max((place for _pk, place in chosen), default=0)
+    return LiveHint.objects.filter(pk__in=[pk for pk, place in chosen if place < newest]).delete()[0]
+
+
+def _place() -> str:
+    """The column by which hints become readable: above a head of it nothing is missing.
+
+    An id does not do: of two transactions under way the older one may take the higher id and commit first, and the
+    lower id would then appear behind the head.
+    """
+    return "transaction_id" if connection.vendor == "postgresql" else "id"
 
 
 def _settled() -> Any:

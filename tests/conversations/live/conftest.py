@@ -17,7 +17,8 @@ def factories():
 @pytest.fixture(autouse=True)
 def registry(monkeypatch):
     registry = importlib.import_module("conversations.live.registry").registry
-    monkeypatch.setattr(registry, "head", 0)
+    monkeypatch.setattr(registry, "_heard", {})
+    monkeypatch.setattr(registry, "newcomers", set())
     monkeypatch.setattr(registry, "settled", 0)
     monkeypatch.setattr(registry, "loop", None)
     yield registry
