@@ -122,10 +122,10 @@ class GraphClient:
         return await self._request("GET", self.phone_number_id, params={"fields": fields})
 
     async def messaging_tier(self) -> object:
-        """The portfolio's messaging limit as Graph words it (TIER_250 …); None where it does not know the field."""
+        """The portfolio's messaging limit as Graph words it (TIER_250 …); None where it does not say."""
         try:
             answer = await self._request("GET", self.phone_number_id, params={"fields": MESSAGING_LIMIT})
-        except Refused:
+        except GraphError:
             return None
         return answer.get(MESSAGING_LIMIT)
 

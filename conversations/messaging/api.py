@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from conversations.channels.base import Contacts, Location, Reaction, Text
+from conversations.channels.base import Contacts, Location, Reaction, Template, Text
 from conversations.messaging import forms, media, outbound, threads
 from conversations.messaging.errors import NotQuotable
 from conversations.messaging.filters import ConversationFilter, MessageFilter
@@ -257,4 +257,8 @@ def _content(conversation: Conversation, user: User, body: dict[str, Any]) -> ou
             if target is None:
                 raise NotQuotable(_("This message cannot be reacted to yet."))
             return Reaction(target.external_id or "", body["reaction"]["emoji"])
+        case "template":
+            template = body["template"]
+            components = [dict(component) for component in template.get("components", [])]
+            return Template(template["name"], template["language"], components)
     return Text(body["text"])

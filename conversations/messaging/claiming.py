@@ -93,8 +93,10 @@ def _ready(
         Q(priority__lt=CAMPAIGN) | Q(priority__lte=OuterRef("priority"))
     )
     others = Message.objects.filter(conversation=OuterRef("conversation"), direction="out", status__in=UNSENT)
+    answers = others.filter(status=Message.Status.QUEUED, priority__lt=CAMPAIGN)
     ready = _due(now, with_files).filter(
         ~Exists(others.filter(Q(status__in=ON_ITS_WAY) | before)),
+        Q(priority__lt=CAMPAIGN) | ~Exists(answers),
         Q(conversation__next_send_at=None) | Q(conversation__next_send_at__lte=now + PAIR_TOLERANCE),
         inbox=inbox,
     )

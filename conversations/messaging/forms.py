@@ -16,6 +16,7 @@ VERSION_MAX = 2**31 - 1
 CARDS_MAX = 50
 PARTS_MAX = 20
 EMOJI_MAX = 32
+PARAMETERS_MAX = 50
 ERROR_STATUSES = ("failed", "unknown", "queued")
 
 
@@ -110,10 +111,47 @@ class ReactionBody(serializers.Serializer[Any]):
     emoji = serializers.CharField(max_length=EMOJI_MAX, allow_blank=True)
 
 
-class MessageBody(serializers.Serializer[Any]):
-    """A message to send: `text`, `attachment` with `text` as its caption, `location`, `contacts` or `reaction`."""
+class TemplateParameter(serializers.DictField):
+    """What fills a blank, in WhatsApp's own shape: `{"type": "text", "text": "…"}`."""
 
-    PARTS = ("attachment", "location", "contacts", "reaction")
+    def to_internal_value(self, data: Any) -> dict[Any, Any]:
+        """Refuses one that does not say what it is."""
+        value: dict[Any, Any] = super().to_internal_value(data)
+        if not isinstance(value.get("type"), str) or not value["type"]:
+            raise serializers.ValidationError(_("Each parameter needs a type, such as text, currency or image."))
+        return value
+
+
+class ComponentBody(serializers.Serializer[Any]):
+    """What fills the blanks of one part of a template."""
+
+    type = serializers.ChoiceField(choices=["header", "body", "button", "limited_time_offer", "carousel"])
+    sub_type = serializers.CharField(max_length=40, required=False, help_text="Of a button.")
+    index = serializers.IntegerField(min_value=0, max_value=9, required=False, help_text="Of a button.")
+    parameters = serializers.ListField(child=TemplateParameter(), required=False, max_length=PARAMETERS_MAX)
+    cards = serializers.ListField(child=serializers.DictField(), required=False, max_length=10)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A button says which one it is."""
+        if attrs["type"] == "button" and not {"sub_type", "index"} <= attrs.keys():
+            raise serializers.ValidationError(_("A button needs its sub_type and its index, counted from 0."))
+        return attrs
+
+
+class TemplateBody(serializers.Serializer[Any]):
+    """A template approved by Meta; it may be sent when the window is closed."""
+
+    name = serializers.RegexField(r"^[a-z0-9_]{1,512}\Z", help_text="As at Meta: small letters, digits and _.")
+    language = serializers.RegexField(r"^[a-z]{2,3}(_[A-Za-z]{2,4})?\Z", help_text="As at Meta: es, en_US …")
+    components = serializers.ListField(child=ComponentBody(), required=False, max_length=PARTS_MAX)
+
+
+class MessageBody(serializers.Serializer[Any]):
+    """A message to send: `text`, `attachment` with `text` as its caption, `location`, `contacts`, `reaction` or
+    `template`.
+    """
+
+    PARTS = ("attachment", "location", "contacts", "reaction", "template")
 
     client_id = serializers.UUIDField(
         required=False, help_text="Makes the request repeatable: the same id again answers with the same message."
@@ -121,7 +159,7 @@ class MessageBody(serializers.Serializer[Any]):
     kind = serializers.CharField(
         max_length=20,
         required=False,
-        help_text="text, attachment, location, contacts or reaction; else by the part sent.",
+        help_text="text, attachment, location, contacts, reaction or template; else by the part sent.",
     )
     text = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, default="")
     reply_to = IdField(required=False, allow_null=True, default=None)
@@ -129,6 +167,7 @@ class MessageBody(serializers.Serializer[Any]):
     location = LocationBody(required=False)
     contacts = serializers.ListField(child=CardBody(), required=False, max_length=CARDS_MAX, allow_empty=False)
     reaction = ReactionBody(required=False)
+    template = TemplateBody(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """One part at most, and the one that `kind` names."""
@@ -136,7 +175,7 @@ class MessageBody(serializers.Serializer[Any]):
         kind = attrs.get("kind") or (parts[0] if parts else "text")
         if parts != ([] if kind == "text" else [kind]):
             raise serializers.ValidationError(
-                _("Send one of text, attachment, location, contacts and reaction, and the kind that goes with it.")
+                _("Send one of text, attachment, location, contacts, reaction and template, with its kind.")
             )
         return attrs | {"kind": kind}
 

@@ -92,11 +92,13 @@ def _fly(flight: Flight, with_files: bool | None) -> bool:
             look_at = now + IDLE_SECONDS
         if not len(flight):
             return worked
+        was_full = not _free(flight, with_files)
         landed, is_stored = _land(flight, PULSE_SECONDS)
         if not is_stored:
             return False  # the database is away: a pause
         if landed:
-            moved, look_at = time.monotonic(), 0.0
+            moved = time.monotonic()
+            look_at = 0.0 if was_full or not len(flight) else look_at
         elif now - moved > QUIET_SECONDS:
             return True
     return True

@@ -92,7 +92,7 @@ OWN: dict[str, object] = {
     "upload_failed": _("The file could not be handed to WhatsApp. We try again by ourselves."),
     "bad_content": BAD_REQUEST,
     "portfolio_limit": _(
-        "Meta's daily limit of people you may write to first is used up. We send this by ourselves as soon as it allows."
+        "Meta's daily limit of people you may write to first is used up. We send this by ourselves as soon as we may."
     ),
     "file_missing": _("The file is no longer on the server. Attach it again."),
 }

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
-from conversations.graphapi.client import GraphClient
+from conversations.channels.whatsapp import limits
+from conversations.graphapi.client import MESSAGING_LIMIT, GraphClient
 from conversations.graphapi.errors import GraphError
 from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
 from conversations.ingest.receiver import PATH
@@ -40,15 +41,15 @@ class Command(BaseCommand):
         account.access_token, account.graph_base_url = token, options["graph_base_url"]
         account.auth_header = options["auth_header"]
         account.portfolio_id = options["portfolio_id"] or account.portfolio_id
-        display = "" if options["no_check"] else self._check(account, options["phone_number_id"])
+        number = {} if options["no_check"] else self._check(account, options["phone_number_id"])
+        if number.get(MESSAGING_LIMIT):
+            account.messaging_limit = limits.people_per_day(number[MESSAGING_LIMIT])
+        defaults = {"account": account, "name": options["name"]} | _told(number)
         with transaction.atomic():
             account.save()
             if secret not in [row.secret for row in account.app_secrets.filter(is_active=True)]:
                 AppSecret.objects.create(account=account, secret=secret)
-            inbox, _made = Inbox.objects.update_or_create(
-                phone_number_id=options["phone_number_id"],
-                defaults={"account": account, "name": options["name"], "display_phone_number": display},
-            )
+            inbox, _made = Inbox.objects.update_or_create(phone_number_id=options["phone_number_id"], defaults=defaults)
             for name in options["team"]:
                 inbox.teams.add(Team.objects.get_or_create(name=name)[0])
         self.stdout.write(
@@ -59,7 +60,7 @@ class Command(BaseCommand):
     def _ask(self, prompt: str) -> str:
         return (getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline()).strip()
 
-    def _check(self, account: WhatsAppAccount, phone_number_id: str) -> str:
+    def _check(self, account: WhatsAppAccount, phone_number_id: str) -> dict[str, Any]:
         async def ask() -> dict[str, Any]:
             client = GraphClient(
                 await aio.session(),
@@ -68,9 +69,19 @@ class Command(BaseCommand):
                 auth=account.auth,
                 phone_number_id=phone_number_id,
             )
-            return await client.phone_number()
+            return await client.phone_number() | {MESSAGING_LIMIT: await client.messaging_tier()}
 
         try:
-            return str(aio.run(ask()).get("display_phone_number") or "")[:32]
+            return aio.run(ask())
         except GraphError as error:
             raise CommandError(f"Graph did not accept this number and token: {error}. Nothing was stored.") from error
+
+
+def _told(number: dict[str, Any]) -> dict[str, Any]:
+    """Columns of the inbox that Graph knows."""
+    columns: dict[str, Any] = {"display_phone_number": str(number.get("display_phone_number") or "")[:32]}
+    throughput = number.get("throughput")
+    level = throughput.get("level") if isinstance(throughput, dict) else None
+    if isinstance(level, str) and level in limits.THROUGHPUT:
+        columns["sends_per_second"] = limits.THROUGHPUT[level]
+    return columns
