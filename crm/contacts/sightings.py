@@ -134,5 +134,5 @@ def _store(fresh: list[ChannelIdentity]) -> None:
         row.contact.refresh_search_text(row.wa_id, row.username, row.profile_name, row.user_id)
     Contact.objects.bulk_create([row.contact for row in fresh])
     for row in fresh:
-        row.contact_id = row.contact.pk
+        row.contact = row.contact  # now that it has a key
     ChannelIdentity.objects.bulk_create(fresh)
