@@ -175,6 +175,8 @@ SECURE_SSL_REDIRECT = env.bool("SSL_REDIRECT", False)
 BEHIND_PROXY = env.bool("BEHIND_PROXY", False)
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# The proxy redirects (SSL_REDIRECT where none does), and the preload list is for the owner of the domain to choose.
+SILENCED_SYSTEM_CHECKS = ["security.W008", "security.W021"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CSP = {
@@ -199,7 +201,7 @@ USE_I18N = True
 
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", str(DATA_DIR / "static"))).absolute()
 MEDIA_ROOT = DATA_DIR / "media"
 # A demo serves straight from the source folders; a real installation runs collectstatic at deployment.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEMO
