@@ -10,7 +10,6 @@ from conversations.channels.base import Contacts, Location, Reaction, ReactionUp
 from conversations.channels.base import Person as ChannelPerson
 from conversations.channels.whatsapp import limits
 from conversations.messaging import deliveries, errors, events, previews, threads
-from conversations.messaging.locks import lock_message
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
@@ -103,7 +102,7 @@ def retry(message: Message) -> Message:
     """Send a failed (or unconfirmed) message again: a new attempt under the same bubble. Raises NotRetryable,
     ServiceWindowClosed.
     """
-    row = lock_message(message.pk)
+    row = _locked(message)
     if row.status not in (Message.Status.FAILED, Message.Status.UNKNOWN) or row.author_kind == Message.Author.PHONE:
         raise errors.NotRetryable(_("This message is not waiting to be sent again."))
     _check_may_write(row.conversation, is_template=row.kind == "template")
@@ -122,7 +121,7 @@ def retry(message: Message) -> Message:
 @in_transaction
 def cancel(message: Message) -> Message:
     """Take back a message that has not left yet; raises NotRetryable if it has."""
-    row = lock_message(message.pk)
+    row = _locked(message)
     if row.status != Message.Status.QUEUED:
         raise errors.NotRetryable(_("This message has already been handed to WhatsApp."))
     row.status, row.cancelled_at = Message.Status.CANCELLED, clock.now()
@@ -130,6 +129,13 @@ def cancel(message: Message) -> Message:
     row.save()
     previews.refresh(row)
     events.announce_status(row)
+    return row
+
+
+def _locked(message: Message) -> Message:
+    row = deliveries.locked_message(pk=message.pk)
+    if row is None:
+        raise Message.DoesNotExist
     return row
 
 

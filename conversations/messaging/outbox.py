@@ -80,6 +80,8 @@ def _fly(flight: Flight, with_files: bool | None) -> bool:
     look_at = 0.0
     stop_at = started + ROUND_SECONDS + QUIET_SECONDS
     while (now := time.monotonic()) < stop_at:
+        if look_at and work.answer("outbox_files" if with_files else "outbox"):
+            look_at = 0.0
         if work.is_stopping():
             stop_at = min(stop_at, now + STOP_SECONDS)
         elif now >= look_at and now - started < ROUND_SECONDS and (free := _free(flight, with_files)):

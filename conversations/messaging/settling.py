@@ -11,8 +11,7 @@ from conversations.channels.base import ChannelError
 from conversations.live import publish
 from conversations.messaging import deliveries, events, previews
 from conversations.messaging.departures import Departure
-from conversations.messaging.locks import lock_message
-from conversations.messaging.models import Attempt, Conversation, Message, ParkedUpdate
+from conversations.messaging.models import Attempt, Conversation, Message
 from conversations.messaging.rates import PAIR_TOLERANCE
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
@@ -57,7 +56,9 @@ def settle(departures: Sequence[Departure]) -> list[Departure]:
 @in_transaction
 def mark_unknown(pk: int) -> None:
     """The worker that sent this message has lost its lease: only a status or a person knows what became of it."""
-    message = lock_message(pk)
+    message = deliveries.locked_message(pk=pk)
+    if message is None:
+        return
     if message.status == Message.Status.SENDING and message.lease_until and message.lease_until < clock.real():
         message.attempts.filter(outcome=Attempt.Outcome.SENDING).update(
             outcome=Attempt.Outcome.UNKNOWN, finished_at=clock.real()
@@ -93,7 +94,7 @@ def _accept_together(departures: Sequence[Departure]) -> None:
     with publish.together():
         for message in settled:
             events.announce_status(message)
-        _apply_parked(settled)
+        deliveries.apply_parked(*settled)  # statuses may have been faster than the answer
     for departure in departures:
         _end_probe(departure)
 
@@ -106,21 +107,11 @@ def _note_accepted(message: Message, external_id: str) -> None:
     message.version += 1
 
 
-def _apply_parked(messages: Sequence[Message]) -> None:
-    """Statuses may have been faster than the answer."""
-    names = [message.external_id for message in messages]
-    waiting = ParkedUpdate.objects.filter(
-        inbox__in={message.inbox_id for message in messages}, external_id__in=names, applied_at=None
-    )
-    early = set(waiting.values_list("inbox", "external_id"))
-    for message in messages:
-        if (message.inbox_id, message.external_id) in early:
-            deliveries.apply_parked(message)
-
-
 @in_transaction
 def _settle_one(departure: Departure) -> None:
-    message = lock_message(departure.message.pk)
+    message = deliveries.locked_message(pk=departure.message.pk)
+    if message is None:
+        return
     if departure.external_id:
         _accept(message, departure)
     elif message.status in (Message.Status.CLAIMED, Message.Status.SENDING) and message.lease == departure.lease:

@@ -107,6 +107,14 @@ def stop(timeout: float = 3.0) -> None:
     _threads.clear()
 
 
+def answer(kind: str) -> bool:
+    """Whether the bell of `kind` has rung since it was last answered: a drain in the middle of a round looks again."""
+    bell = _bells.setdefault(kind, threading.Event())
+    has_rung = bell.is_set()
+    bell.clear()
+    return has_rung
+
+
 def is_stopping() -> bool:
     """Whether the drain that asks shall come to an end: its process is going."""
     return _stop.is_set() and getattr(_here, "is_drain", False)
