@@ -73,7 +73,8 @@ class ViewQuery:
         after = _read_cursor(cursor)
         if after is not None:
             at, pk = after
-            rows = rows.filter(Q(last_activity_at__lt=at) | Q(last_activity_at=at, pk__lt=pk))
+            below = Q(last_activity_at__lt=at) | Q(last_activity_at=at, pk__lt=pk)
+            rows = rows.filter(below, last_activity_at__lte=at)  # the bound is where the index is entered
         found = list(rows[: PAGE + 1])
         more = found[PAGE - 1] if len(found) > PAGE else None
         return found[:PAGE], f"{more.last_activity_at.isoformat()}~{more.pk}" if more else ""

@@ -38,7 +38,7 @@ def before(conversation: Conversation, cursor: str) -> Page | None:
     if anchor is None:
         return None
     at, pk = anchor
-    older = _bubbles(conversation).filter(Q(sort_at__lt=at) | Q(sort_at=at, pk__lt=pk))
+    older = _bubbles(conversation).filter(Q(sort_at__lt=at) | Q(sort_at=at, pk__lt=pk), sort_at__lte=at)
     found = bubbles_of(older.order_by("-sort_at", "-pk")[: PAGE + 1])
     return _page(conversation, list(reversed(found)), PAGE)
 
@@ -49,7 +49,7 @@ def after(conversation: Conversation, cursor: str) -> Page | None:
     if anchor is None:
         return None
     at, pk = anchor
-    newer = _bubbles(conversation).filter(Q(sort_at__gt=at) | Q(sort_at=at, pk__gt=pk))
+    newer = _bubbles(conversation).filter(Q(sort_at__gt=at) | Q(sort_at=at, pk__gt=pk), sort_at__gte=at)
     found = bubbles_of(newer.in_thread_order()[: 3 * PAGE + 1])
     more = len(found) > 3 * PAGE
     found = found[: 3 * PAGE]

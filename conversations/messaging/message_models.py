@@ -149,7 +149,9 @@ class Message(models.Model):
             ),
             # outbox.claim
             models.Index(fields=["priority", "id"], condition=Q(status="queued"), name="message_queue"),
-            # outbox: order within a conversation, and leases that ran out
+            # outbox: leases that ran out
+            models.Index(fields=["lease_until"], condition=Q(status__in=["claimed", "sending"]), name="message_leased"),
+            # outbox: order within a conversation
             models.Index(
                 fields=["conversation", "id"],
                 condition=Q(status__in=["queued", "claimed", "sending"]),
