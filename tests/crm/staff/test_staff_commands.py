@@ -122,3 +122,27 @@ def test_add_number_needs_both_secrets(monkeypatch, typed):
     with pytest.raises(CommandError, match="Both"):
         run(*NUMBER, "--no-check", typed=typed, monkeypatch=monkeypatch)
     assert not WhatsAppAccount.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("told", "limit", "rate"),
+    [
+        ({"throughput": {"level": "HIGH"}, "whatsapp_business_manager_messaging_limit": "TIER_2K"}, 2000, 1000),
+        ({"throughput": {"level": "STANDARD"}, "whatsapp_business_manager_messaging_limit": "TIER_250"}, 250, 80),
+        ({"whatsapp_business_manager_messaging_limit": "TIER_UNLIMITED"}, None, 20),
+        ({"throughput": {"level": "NOT_APPLICABLE"}, "whatsapp_business_manager_messaging_limit": 7}, None, 20),
+        ({"throughput": "fast"}, 10_000, 20),
+    ],
+)
+def test_add_number_keeps_the_limits_graph_tells(graph, monkeypatch, told, limit, rate):
+    graph.answers_at("/v24.0/555", says({"display_phone_number": "+34 910 000 000"} | told))
+    account = WhatsAppAccount.objects.create(waba_id="1", name="Sales", messaging_limit=10_000)
+    Inbox.objects.create(account=account, name="Sales", phone_number_id="555", sends_per_second=20)
+    run(*NUMBER, "--graph-base-url", graph.url, typed="token\nsecret\n", monkeypatch=monkeypatch)
+    assert (WhatsAppAccount.objects.get().messaging_limit, Inbox.objects.get().sends_per_second) == (limit, rate)
+
+
+def test_add_number_does_without_limits_graph_does_not_know(graph, monkeypatch):
+    graph.answers_at("/v24.0/555", says({"display_phone_number": "+34 910 000 000"}), refuses(100, 400))
+    run(*NUMBER, "--graph-base-url", graph.url, typed="token\nsecret\n", monkeypatch=monkeypatch)
+    assert (WhatsAppAccount.objects.get().messaging_limit, Inbox.objects.get().sends_per_second) == (None, 80)
