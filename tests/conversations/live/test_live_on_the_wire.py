@@ -105,7 +105,8 @@ async def connect_and_read_nothing(port, cookie):
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
     writer.write(
         f"GET /ws/inbox/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
-        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
         f"Cookie: {cookie}\r\n\r\n".encode()
     )
     await reader.readuntil(b"\r\n\r\n")
