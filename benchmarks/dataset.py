@@ -47,7 +47,7 @@ class KeptPostgres(PrivatePostgres):
 
 def installations(stage: Stage) -> tuple[Installation, Installation]:
     """The small and the large one, generated if need be and migrated; tiny ones in a smoke test."""
-    if stage.profile.name == "smoke":
+    if stage.is_smoke:
         one = stage.installation()
         _fill(stage, one, TINY)
         return one, one
@@ -77,8 +77,7 @@ def _ready(stage: Stage, server: PrivatePostgres, name: str, sizes: Sizes) -> In
 
 
 def _fill(stage: Stage, installation: Installation, sizes: Sizes) -> None:
-    with stage.side("benchmarks.sides.office", installation) as office:
-        office.ask("add_office")
+    stage.office(installation).ask("add_office")
     fill(installation.env["DATABASE_URL"], sizes)
 
 

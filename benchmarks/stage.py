@@ -1,6 +1,7 @@
 """What the programs share: private servers, one migrated database to copy, folders, cores, and how long to measure."""
 
 import contextlib
+import json
 import os
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
+from benchmarks import environments
 from benchmarks.processes import (
     ALL_CORES,
     ROOT,
@@ -71,8 +73,10 @@ class Stage:
 
     def __init__(self, profile: Profile, keep: Path) -> None:
         self.profile, self.keep = profile, keep
-        self.servers_core, self.clients_core = cores()
+        self.is_smoke = profile.name == "smoke"
+        self.servers_core, self.clients_core = (set(ALL_CORES), set(ALL_CORES)) if self.is_smoke else cores()
         self._stack = contextlib.ExitStack()
+        self._offices: dict[str, Side] = {}
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -91,7 +95,7 @@ class Stage:
     @cached_property
     def postgres(self) -> PrivatePostgres:
         """PostgreSQL with the durability of a real installation."""
-        return self._stack.enter_context(PrivatePostgres(durable=self.profile.name != "smoke", max_connections=200))
+        return self._stack.enter_context(PrivatePostgres(durable=not self.is_smoke, max_connections=200))
 
     @cached_property
     def redis(self) -> PrivateRedis:
@@ -100,7 +104,13 @@ class Stage:
 
     @cached_property
     def static(self) -> Path:
-        """What collectstatic makes, once for all installations."""
+        """What collectstatic makes, once for all installations; a smoke test only lists the names."""
+        if self.is_smoke:
+            files = (path.relative_to(ROOT / "static") for path in (ROOT / "static").rglob("*") if path.is_file())
+            (self.folder / "static").mkdir()
+            manifest = {"version": "1.1", "hash": "", "paths": {str(name): str(name) for name in files}}
+            (self.folder / "static/staticfiles.json").write_text(json.dumps(manifest))
+            return self.folder / "static"
         installation = Installation(self.folder, self._env(self.folder, "sqlite:///:memory:"))
         self.manage(installation, "collectstatic", "--noinput", "--verbosity", "0")
         return self.folder / "static"
@@ -187,6 +197,21 @@ class Stage:
         folder = installation.data if installation else self.folder
         where = more.pop("where", self.servers_core)
         return Side(module, env=env, log=folder / f"{module}.log", where=where, **more)
+
+    def office(self, installation: Installation) -> Side:
+        """A side that sets installations up, at this one from now on; one process for all of a kind of database."""
+        url = installation.env["DATABASE_URL"]
+        kind = url.partition(":")[0]
+        if kind not in self._offices:
+            self._offices[kind] = self.enter(self.side("benchmarks.sides.office", installation, where=ALL_CORES))
+        self._offices[kind].ask("move", name=url.removeprefix("sqlite:///") if kind == "sqlite" else url.split("/")[-1])
+        return self._offices[kind]
+
+    def peers(self) -> str:
+        """The Python of the peers' environment; raises NotThere."""
+        if self.is_smoke:
+            raise environments.NotThere("peers from PyPI are no part of a smoke test")
+        return environments.peers(self.keep)
 
     def manage(self, installation: Installation, *arguments: str, lines: str = "") -> str:
         """Run a management command; returns what it prints. Raises Failed."""

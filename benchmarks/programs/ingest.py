@@ -25,8 +25,7 @@ def run(stage: Stage) -> Iterator[Row | Figure]:
         servers = {LIMIT: (stack.enter_context(stage.asgi("benchmarks.apps.bare:application", "bare")), webhooks.PATH)}
         for vendor in (POSTGRES, SQLITE):
             installation = stage.installation(vendor)
-            with stage.side("benchmarks.sides.office", installation) as office:
-                office.ask("add_number")
+            stage.office(installation).ask("add_number")
             servers[vendor] = (stack.enter_context(stage.web(installation)), webhooks.PATH)
         missing = ""
         try:
@@ -40,7 +39,7 @@ def run(stage: Stage) -> Iterator[Row | Figure]:
 
 
 def _peer(stage: Stage) -> Server:
-    python = environments.peers(stage.keep)
+    python = stage.peers()
     port, env = free_port(), stage.bare_env(DATABASE_URL=stage.database(), APP_SECRET=webhooks.SECRET)
     make = "from benchmarks.apps import usual; usual.make_tables()"
     stage.run(python, "-c", make, env=env)
@@ -104,10 +103,10 @@ def _rows(rates: dict[str, list[float]], latencies: dict[str, list[float]], miss
 def busy_sqlite(stage: Stage) -> Iterator[Figure]:
     """Webhooks at a fixed pace while the process drains them and four agents page through the inbox."""
     installation = stage.installation(SQLITE, WORK="threads")
-    with stage.side("benchmarks.sides.office", installation) as office:
-        office.ask("add_number")
-        office.ask("add_people", count=stage.profile.many(1000, 20))
-        sessions = office.ask("add_agents", count=4)
+    office = stage.office(installation)
+    office.ask("add_number")
+    office.ask("add_people", count=stage.profile.many(1000, 20))
+    sessions = office.ask("add_agents", count=4)
     with stage.web(installation) as server:
         outcome, pages = load.run(_busy(stage, server.port, sessions))
     value = outcome.quantile(0.99)

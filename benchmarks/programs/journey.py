@@ -64,8 +64,8 @@ async def _to_the_socket(
     """Each webhook is by another person, so a hint's conversation says which webhook it is of."""
     sockets = await open_sockets(web.port, sessions[:4], is_reading=True, word=CREATED)
     count = min(stage.profile.many(PER_SECOND * SECONDS, 10), len(conversations))
-    await paced(web.port, webhooks.requests(20, PEOPLE), PER_SECOND)  # connections and caches
-    await asyncio.sleep(1)
+    await paced(web.port, webhooks.requests(stage.profile.many(20, 2), count), PER_SECOND)  # connections and caches
+    await asyncio.sleep(0.3 if stage.is_smoke else 1)
     found: list[list[float]] = []
     refused = missing = 0
     for _ in range(stage.profile.rounds):
@@ -101,7 +101,7 @@ async def _to_the_crowd(stage: Stage, web: Server, sessions: Sequence[str]) -> F
     crowd = stage.profile.many(CROWD, 4)
     keys = [sessions[number % len(sessions)] for number in range(crowd)]
     sockets = await open_sockets(web.port, keys, word=CREATED)
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.3 if stage.is_smoke else 1)
     for socket in sockets:
         socket.forget()
     count = stage.profile.many(PER_SECOND * 5, 5)
@@ -155,7 +155,7 @@ def _post(path: str, session: str, text: str) -> bytes:
 
 async def _joined(stage: Stage, installation: Installation, web: Server, stack: contextlib.ExitStack) -> list[Figure]:
     """Load on one web and one worker; a second of each starts meanwhile and then gets half of the webhooks."""
-    seconds = JOINED_SECONDS if stage.profile.name != "smoke" else 0.2
+    seconds = 0.2 if stage.is_smoke else JOINED_SECONDS
     count = int(JOINED_PER_SECOND * seconds)
     first = asyncio.create_task(paced(web.port, webhooks.requests(count, PEOPLE), JOINED_PER_SECOND))
     second = await asyncio.to_thread(stage.web, installation, where=ALL_CORES, PGAPPNAME="web 2")
@@ -165,7 +165,7 @@ async def _joined(stage: Stage, installation: Installation, web: Server, stack: 
     outcomes = [await first]
     halves = [paced(port, webhooks.requests(count, PEOPLE), JOINED_PER_SECOND) for port in (web.port, second.port)]
     outcomes += await asyncio.gather(*halves)
-    await asyncio.sleep(2 if stage.profile.name != "smoke" else 0.5)
+    await asyncio.sleep(0.3 if stage.is_smoke else 2)
     refused = sum(sum(one.statuses.values()) - one.statuses[200] for one in outcomes)
     name = "second web and worker joined under load: webhooks refused"
     return [Figure(name, str(refused), "0", refused == 0, f"{3 * count} sent")]

@@ -22,7 +22,7 @@ def run(stage: Stage) -> Iterator[Figure]:
     before = stage.profile.many(MESSAGES - THROUGH_THE_DOOR, 50)
     with on(ALL_CORES), contextlib.ExitStack() as stack:
         installation = stage.installation("sqlite", WORK="threads")
-        office = stack.enter_context(stage.side("benchmarks.sides.office", installation, where=ALL_CORES))
+        office = stage.office(installation)
         office.ask("add_number")
         office.ask("add_people", count=people)
         office.ask("multiply_messages", count=before)

@@ -35,7 +35,7 @@ def run(stage: Stage) -> Iterator[Row | Figure]:
         product = stack.enter_context(stage.side("benchmarks.sides.sending", installation))
         sides: dict[str, Side] = {"raw": product, "product": product}
         try:
-            peer = stage.side("benchmarks.sides.pywa_sender", python=environments.peers(stage.keep))
+            peer = stage.side("benchmarks.sides.pywa_sender", python=stage.peers())
             sides |= dict.fromkeys(("sync", "async"), stack.enter_context(peer))
         except environments.NotThere as reason:
             missing = str(reason)

@@ -27,7 +27,7 @@ def run(stage: Stage) -> Iterator[Row | Figure]:
         yield from _thread(stage, at_large)
         yield from _search(stage, at_large)
         yield from _growth(stage, at_small, at_large)
-    if stage.profile.name != "smoke":
+    if not stage.is_smoke:
         yield Figure("data sets on disk", dataset.disk_use(stage.keep / "postgres"), note="kept in var/bench/postgres")
 
 

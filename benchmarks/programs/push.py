@@ -55,9 +55,9 @@ def run(stage: Stage) -> Iterator[Row]:
 def _ways(stage: Stage, stack: contextlib.ExitStack) -> dict[str, Way]:
     bare = stack.enter_context(stage.asgi("benchmarks.apps.bare:application", "registry"))
     installation = stage.installation(REDIS_URL=stage.redis.url)
-    with stage.side("benchmarks.sides.office", installation) as office:
-        (inbox,) = office.ask("add_number")
-        sessions = office.ask("add_agents", count=-(-stage.profile.many(CROWD, 4) // TABS))
+    office = stage.office(installation)
+    (inbox,) = office.ask("add_number")
+    sessions = office.ask("add_agents", count=-(-stage.profile.many(CROWD, 4) // TABS))
     web = stack.enter_context(stage.web(installation))
     publisher = stack.enter_context(
         stage.side("benchmarks.sides.publisher", installation, where=stage.clients_core)
@@ -99,7 +99,7 @@ async def _bursts(stage: Stage, ways: dict[str, Way], crowd: int) -> None:
     for way in ways.values():
         way.rates, way.lost, way.resyncs, way.sent = [], 0, 0, 0
         await _open(way, crowd)
-    await asyncio.sleep(1 if stage.profile.name != "smoke" else 0.2)
+    await asyncio.sleep(0.2 if stage.is_smoke else 1)
     for way in ways.values():  # connections are made at the first message
         await asyncio.gather(way.publish(2, 0), settle(way.sockets, 2))
     for _ in range(stage.profile.rounds):

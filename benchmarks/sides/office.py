@@ -19,6 +19,14 @@ from crm.foundation import clock
 from crm.staff.models import Membership, Team, User
 
 
+def move(name: str) -> None:
+    """Work in another database of the same server (or another file) from now on."""
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]
+    connection.settings_dict["NAME"] = name
+
+
 def add_number(graph_base_url: str = "", numbers: int = 1) -> list[int]:
     """The number(s) the webhooks are addressed to, open to the team Sales; their ids."""
     account, _made = WhatsAppAccount.objects.get_or_create(
@@ -147,6 +155,7 @@ def execute(statement: str) -> list[Any]:
 
 
 COMMANDS = {
+    "move": move,
     "add_number": add_number,
     "add_agents": add_agents,
     "add_office": add_office,
