@@ -13,6 +13,7 @@ from conversations.messaging import events, previews
 from conversations.messaging.models import Conversation, Message, MessageQuerySet, SendFence
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
+from crm.foundation.rows import update_rows
 from crm.staff.models import Role, User
 
 log = structlog.get_logger(__name__)
@@ -140,8 +141,8 @@ def _cancel_all() -> int:
 def _cancel(chosen: list[int]) -> int:
     """One batch; conversations are locked before their messages, as everywhere."""
     touched = Message.objects.filter(pk__in=chosen).values("conversation")
-    list(Conversation.objects.select_for_update().filter(pk__in=touched).order_by("pk").values_list("pk"))
-    rows = _queued().select_for_update(of=("self",)).filter(pk__in=chosen).order_by("pk")
+    list(Conversation.objects.select_for_update(no_key=True).filter(pk__in=touched).order_by("pk").values_list("pk"))
+    rows = _queued().select_for_update(of=("self",), no_key=True).filter(pk__in=chosen).order_by("pk")
     messages = list(rows.select_related("conversation", "author"))
     for message in messages:
         message.status, message.cancelled_at = Message.Status.CANCELLED, clock.now()
@@ -149,5 +150,5 @@ def _cancel(chosen: list[int]) -> int:
         message.version += 1
         previews.refresh(message)
         events.announce_status(message)
-    Message.objects.bulk_update(messages, ["status", "cancelled_at", "next_attempt_at", "version"])
+    update_rows(messages, ["status", "cancelled_at", "next_attempt_at", "version"])
     return len(messages)

@@ -155,8 +155,8 @@ def delete_unsent(limit: int = 100) -> int:
     """Remove uploads nobody sent within a day, files included; returns how many."""
     old = Attachment.objects.filter(message=None, created_at__lt=clock.now() - UNSENT_UPLOADS)[:limit]
     for attachment in old:
-        attachment.file.delete(save=False)
-        attachment.delete()
+        if Attachment.objects.filter(pk=attachment.pk, message=None).delete()[0]:  # not sent at the last moment
+            attachment.file.delete(save=False)
     return len(old)
 
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import WebSocketRoute, expect
 
 from tests.browser.customers import SALES, Simulation
-from tests.browser.desks import ANA, LUIS, PASSWORD, Desk, now, say
+from tests.browser.desks import ANA, LUIS, MARTA, PASSWORD, Desk, now, say
 from tests.browser.watching import OpenDesk, Watch
 from tests.product import Product
 
@@ -173,3 +173,26 @@ def test_a_session_that_ended_asks_to_sign_in_and_keeps_what_was_written(
     luis.state("Sí, un segundo", "read")
     expect(luis.text).to_have_value("y esto queda como borrador")
     assert customer.texts() == ["Sí, un segundo"]
+
+
+def test_while_sending_is_stopped_everybody_knows_and_a_manager_lets_it_go_on(
+    open_desk: OpenDesk, simulation: Simulation, product: Product
+) -> None:
+    customer = simulation.customer("Greta")
+    customer.writes("¿Seguís ahí?")
+    ana, marta = open_desk(ANA), open_desk(MARTA)
+    ana.open(customer)
+    product.manage("fence", "--raise")
+    for desk in (ana, marta):
+        expect(desk.page.get_by_test_id("fence-banner")).to_be_visible()
+        assert desk.fits()
+    ana.send("Sí, aquí estamos")
+    expect(ana.page.get_by_test_id("fence-review")).to_have_count(0)
+    ana.state("Sí, aquí estamos", "pending")
+    marta.page.reload()
+    marta.page.get_by_test_id("fence-review").click()
+    assert customer.texts() == []
+    marta.page.get_by_test_id("fence-send").click()
+    ana.state("Sí, aquí estamos", "read")
+    assert customer.texts() == ["Sí, aquí estamos"]
+    expect(ana.page.get_by_test_id("fence-banner")).to_have_count(0)

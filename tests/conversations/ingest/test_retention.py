@@ -83,6 +83,7 @@ def test_a_dry_run_says_what_would_go_and_deletes_nothing():
 
 def test_all_of_it_goes_however_much_there_is(monkeypatch):
     monkeypatch.setattr(retention, "FIRST_BATCH", 2)
+    monkeypatch.setattr(retention, "LEAST", 1)
     monkeypatch.setattr(retention, "MOST", 4)
     for _ in range(23):
         event(8)
