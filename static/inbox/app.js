@@ -22,7 +22,7 @@ function mount() {
 
 let loading = 0, overtaken = false;
 
-/** Shows a conversation; what happened on the way is fetched afterwards. */
+/** Shows a conversation; what happened on the way follows. */
 async function load(path) {
   loading = Number(new URL(path, location.href).pathname.match(PATH)[1]);
   overtaken = false;
@@ -70,7 +70,7 @@ function onClick(event) {
   else if (event.target.closest("[data-reload]")) location.reload();
 }
 
-/** htmx swaps threads and headers: token, session, errors, and what follows. */
+/** What htmx needs: token, session, errors. */
 function bindHtmx() {
   document.addEventListener("htmx:config:request", (event) => {
     event.detail.ctx.request.headers["X-CSRFToken"] = csrf();

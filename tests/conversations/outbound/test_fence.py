@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+import time
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,7 +11,7 @@ from django.db import DatabaseError
 from conversations.live.models import LiveHint
 from conversations.messaging import fence, outbox
 from conversations.messaging.models import Conversation, Message, SendFence
-from crm.foundation import clock
+from crm.foundation import clock, work
 from tests.conversations.outbound.sending import again, say
 from tests.factories import ConversationFactory, UserFactory
 
@@ -175,3 +176,18 @@ def test_the_command_stops_says_and_goes_on(conversation):
     assert not fence.is_up()
     with pytest.raises(CommandError, match="goes with --lift"):
         command("--cancel-waiting")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_that_begins_to_work_looks_at_the_age_of_the_queue_first(graph, conversation, monkeypatch):
+    waited(say(conversation), 7)
+    monkeypatch.setattr(work, "_threads", [])
+    work.start_drains()
+    try:
+        deadline = time.monotonic() + 20
+        while not SendFence.objects.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        work.stop(10)
+    assert SendFence.objects.get().reason == "stale"
+    assert graph.sent == []
