@@ -35,6 +35,8 @@ REFUSALS: dict[str, tuple[int, int, dict[str, str]]] = {
     "500": (500, 131000, {}),
 }
 ACCEPTED, REFUSED, UNANSWERED = "accepted", "refused", "unanswered"
+# Accepted, and the answer never arrived: cut off, or the sender killed.
+UNHEARD = ("drop", "kill after")
 
 
 class Graph:
@@ -97,7 +99,7 @@ class Graph:
         for state in road:
             delivery = bodies.status(wamid, state, at + bodies.LADDER.index(state), to=to, reference=reference)
             self.report(delivery, 0.0 if early else rng.uniform(0, 2))
-        if how in ("drop", "kill after"):
+        if how in UNHEARD:
             if how == "kill after":
                 await self._kill(request, asked["text"]["body"])
             return _cut(request)

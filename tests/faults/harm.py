@@ -33,6 +33,7 @@ class Size:
     flushes: int = 0
     seconds: float = 0
     rate: float = 0  # webhooks a second; 0: as fast as they are taken
+    pace: float = 0  # sends a second
 
 
 @dataclass

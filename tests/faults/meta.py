@@ -1,12 +1,13 @@
 """Meta's side as a process of its own: `python -m tests.faults.meta FOLDER PORT SECRET`.
 
-Ends when its standard input closes. It posts webhooks until each is answered 200 and keeps the ledger of what was; it
-plays the Graph API; it is told what to do over HTTP (/control/…).
+Ends, with its folder, when its standard input closes. It posts webhooks until each is answered 200 and keeps the ledger
+of what was; it plays the Graph API; it is told what to do over HTTP (/control/…).
 """
 
 import asyncio
 import contextlib
 import os
+import shutil
 import sys
 import threading
 import time
@@ -160,11 +161,12 @@ async def serve(folder: Path, port: int, app_secret: str) -> None:
             await asyncio.Event().wait()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(folder: str) -> None:
     sys.stdin.buffer.read()
+    shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 
 
 if __name__ == "__main__":
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(sys.argv[1],), daemon=True).start()
     asyncio.run(serve(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))

@@ -28,7 +28,7 @@ SCENARIOS = [
     ),
     Scenario(
         "sends", "killed between POST and its outcome; accepted, then cut off", "F05 F33", harm.nothing,
-        {"quick": Size(40, rate=40, sends=16), "full": Size(200, rate=40, sends=120)}, graph=ENDS,
+        {"quick": Size(40, rate=40, sends=16, pace=4), "full": Size(200, rate=40, sends=120, pace=2)}, graph=ENDS,
     ),
     Scenario(
         "graph", "Graph says 429, 130429, 131056, 500, is slow; workers killed", "F30 F31 F45", harm.kill_workers,
@@ -73,7 +73,7 @@ SCENARIOS = [
     ),
     Scenario(
         "join", "a second web process and worker come under load", "F40", harm.join,
-        {"full": Size(3000, rate=60, sends=200)},
+        {"full": Size(3000, rate=60, sends=200, pace=5)},
     ),
     Scenario(
         "big", "everything: kills of all, database crashes, FLUSHALLs; ×10, shuffled", "F01–F16", harm.everything,

@@ -146,6 +146,8 @@ class Play:
         gate = asyncio.Semaphore(8)
 
         async def say(number: int) -> None:
+            if self.size.pace:
+                await asyncio.sleep(number / self.size.pace)
             async with gate:
                 conversations = await self._conversations()
                 text, client_id = f"{self.key}.{number}", str(uuid.UUID(int=self.rng.getrandbits(128), version=4))

@@ -49,6 +49,8 @@ def _remarks(rows: Sequence[Row]) -> str:
         parts.append(f"{max(row.verdict.disorder for row in rows)} out of order")
     if any(row.verdict.quarantined for row in rows):
         parts.append(f"{max(len(row.verdict.quarantined) for row in rows)} quarantined")
+    if any(row.verdict.settled for row in rows):
+        parts.append(f"{sum(row.verdict.settled for row in rows)} sends settled by their status")
     if any(row.verdict.unknown for row in rows):
         parts.append(f"{sum(len(row.verdict.unknown) for row in rows)} sends unknown, never taken by Meta")
     if rows[0].scenario.all_taken:

@@ -146,6 +146,13 @@ def test_a_status_below_what_meta_said_is_lost(evidence, status):
     assert verdict_on(evidence).lost == [f"storm-1.0 is {status}, Meta said read"]
 
 
+def test_a_send_whose_answer_was_lost_is_settled_by_its_status(evidence):
+    evidence.posts[1] = post("drop", "accepted", "wamid.out.1")
+    verdict = verdict_on(evidence)
+    assert verdict.is_clean
+    assert verdict.settled == 1
+
+
 def test_an_unknown_send_that_meta_never_took_is_listed(evidence):
     Message.objects.filter(text="storm-1.0").update(status="unknown", external_id=None)
     evidence.posts[1:] = [post("html", "unanswered")]

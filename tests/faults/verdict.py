@@ -14,7 +14,7 @@ from psycopg import Connection
 from crm.foundation.secrets import unseal
 from tests.faults import journal
 from tests.faults.bodies import LADDER
-from tests.faults.graph import ACCEPTED, REFUSED
+from tests.faults.graph import ACCEPTED, REFUSED, UNHEARD
 
 Rows = list[tuple[Any, ...]]
 IN_FLIGHT = ("queued", "claimed", "sending")
@@ -31,13 +31,14 @@ UNION ALL SELECT 'parked status', p.external_id FROM conversations_parkedupdate 
 
 @dataclass
 class Verdict:
-    """Each entry says what is wrong, in a few words; `unknown`, `disorder` and `quarantined` are told, not judged."""
+    """Each entry says what is wrong, in a few words; what follows `stuck` is told, not judged."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     stuck: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     quarantined: list[str] = field(default_factory=list)
+    settled: int = 0  # sends whose answer was lost, and whose status webhooks said what had become of them
     disorder: int = 0
     messages: int = 0
     sends: int = 0
@@ -182,6 +183,8 @@ def _judge_outcome(
             verdict.lost.append(f"{text} is {status}, Meta said {wanted}")
         elif external_id not in accepted:
             verdict.lost.append(f"{text} has the id {external_id}, Meta gave {accepted[0]}")
+        elif tries[-1]["how"] in UNHEARD:
+            verdict.settled += 1
     elif status == "unknown":
         verdict.unknown.append(text)
     elif status not in (*IN_FLIGHT, "failed"):
