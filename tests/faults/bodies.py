@@ -10,7 +10,7 @@ from typing import Any
 from scripts.cluster import DISPLAY, PHONE_NUMBER_ID, WABA_ID
 
 # A total order: the last of these that Meta reported is what the message must show in the end.
-LADDER = ("sent", "failed", "delivered", "read")
+LADDER = ("accepted", "sent", "failed", "delivered", "read")
 
 
 @dataclass

@@ -6,7 +6,7 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -90,9 +90,9 @@ class Graph:
     ) -> web.StreamResponse:
         self.count += 1
         wamid = f"wamid.out{os.getpid()}.{self.count}"
-        self._note(asked, ACCEPTED, how, wamid)
         end = rng.choices(list(ENDS), list(ENDS.values()))[0]
         road = ROADS[end] * 2  # Meta repeats itself
+        self._note(asked, ACCEPTED, how, wamid, ROADS[end])
         rng.shuffle(road)
         at, to, reference = int(time.time()), asked["to"], asked["biz_opaque_callback_data"]
         early = how == "early"
@@ -125,9 +125,9 @@ class Graph:
             self._owners[connection] = pid
         return self._owners[connection]
 
-    def _note(self, asked: dict[str, Any], outcome: str, how: str, wamid: str = "") -> None:
+    def _note(self, asked: dict[str, Any], outcome: str, how: str, wamid: str = "", states: Sequence[str] = ()) -> None:
         entry = {"text": asked["text"]["body"], "to": asked["to"], "reference": asked["biz_opaque_callback_data"]}
-        self.journal.write(entry | {"outcome": outcome, "how": how, "id": wamid, "at": time.time()})
+        self.journal.write(entry | {"outcome": outcome, "how": how, "id": wamid, "states": states, "at": time.time()})
 
 
 def _cut(request: web.Request) -> web.Response:

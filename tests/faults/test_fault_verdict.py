@@ -44,7 +44,7 @@ def evidence(inbox) -> Evidence:
 
 
 def post(how: str, outcome: str, wamid: str = "") -> dict:
-    return {"text": f"{KEY}.0", "how": how, "outcome": outcome, "id": wamid}
+    return {"text": f"{KEY}.0", "how": how, "outcome": outcome, "id": wamid, "states": ["sent", "delivered", "read"]}
 
 
 def verdict_on(evidence: Evidence) -> Verdict:
@@ -151,6 +151,13 @@ def test_a_send_whose_answer_was_lost_is_settled_by_its_status(evidence):
     verdict = verdict_on(evidence)
     assert verdict.is_clean
     assert verdict.settled == 1
+
+
+def test_a_status_whose_200_was_lost_counts_only_if_meta_told_it(evidence):
+    evidence.ledger = [entry for entry in evidence.ledger if entry.get("status") != "read"]
+    assert verdict_on(evidence).is_clean
+    evidence.posts[1]["states"] = ["sent", "delivered"]
+    assert verdict_on(evidence).lost == ["storm-1.0 is read, Meta said delivered"]
 
 
 def test_an_unknown_send_that_meta_never_took_is_listed(evidence):

@@ -173,10 +173,15 @@ def _judge_outcome(
     verdict: Verdict, text: str, status: str, external_id: str | None, tries: list[dict[str, Any]],
     reported: dict[str, set[str]],
 ) -> None:  # fmt: skip
-    accepted = [post["id"] for post in tries if post["outcome"] == ACCEPTED]
-    if accepted:
-        known = [state for wamid in accepted for state in reported.get(wamid, ())]
-        wanted = max(known, key=LADDER.index) if known else "accepted"
+    taken = [post for post in tries if post["outcome"] == ACCEPTED]
+    accepted = [post["id"] for post in taken]
+    if taken:
+        known = ["accepted", *(state for wamid in accepted for state in reported.get(wamid, ()))]
+        wanted = max(known, key=LADDER.index)
+        # A status can be stored although its 200 was lost.
+        told = [state for post in taken for state in post["states"]]
+        if status in told and LADDER.index(status) > LADDER.index(wanted):
+            wanted = status
         if status in IN_FLIGHT:
             return  # stuck says so
         if status != wanted:
