@@ -215,7 +215,8 @@ def _all_at_once(parts: Iterable[Part]) -> None:
 
 def main() -> int:
     """Run a cluster until Ctrl-C; exit code 1 if one of its parts ends by itself."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name in (signal.SIGINT, signal.SIGTERM):  # a shell that starts it in the background has SIGINT ignored
+        signal.signal(name, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         print("Starting PostgreSQL, Redis, two web processes and two workers …", flush=True)
         try:
