@@ -105,7 +105,7 @@ def _ready(
     elif campaigns <= 0:
         ready = ready.filter(priority__lt=CAMPAIGN)
     locked = ready.select_for_update(of=("self", "conversation"), skip_locked=True, no_key=True)
-    related = locked.select_related("conversation__identity", "conversation__contact", "author")
+    related = locked.select_related("conversation__identity")
     return related if with_files is False else related.prefetch_related("attachments")
 
 

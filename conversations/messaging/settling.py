@@ -27,6 +27,8 @@ NUMBER_LIMIT = ("130429", "80007", "4")
 PAUSE_SECONDS = 2
 NEXT_PROBE_SECONDS = 5
 DATABASE_AWAY = (OperationalError, InterfaceError)
+# Who hears of a conversation, and how it is announced.
+HEARD_BY = ("version", "status", "assignee_id", "team_id")
 ACCEPTED_FIELDS = (
     "status", "external_id", "accepted_at", "error_code", "error_details", "lease", "lease_until", "version",
 )  # fmt: skip
@@ -69,21 +71,15 @@ def mark_unknown(pk: int) -> None:
 @in_transaction
 def _accept_together(departures: Sequence[Departure]) -> None:
     """As `deliveries.settle` does it for one; raises if one of them needs a closer look."""
-    keys = {departure.message.conversation_id for departure in departures}
-    locked = Conversation.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
-    conversations = {conversation.pk: conversation for conversation in locked}
-    rows = Message.objects.select_for_update(no_key=True).filter(pk__in=[one.message.pk for one in departures])
-    messages = {message.pk: message for message in rows.order_by("pk")}
+    _lock_fresh([departure.message for departure in departures])
     attempts, settled, now = [], [], clock.real()
     for departure in departures:
-        attempt, message = departure.attempt, messages[departure.message.pk]
+        attempt, message = departure.attempt, departure.message
         assert attempt is not None
         attempt.outcome, attempt.external_id = Attempt.Outcome.ACCEPTED, departure.external_id
         attempt.finished_at = now
         attempts.append(attempt)
         if message.external_id is None and message.status in (Message.Status.SENDING, Message.Status.UNKNOWN):
-            message.conversation = conversations[message.conversation_id]
-            message.inbox, message.author = departure.message.inbox, departure.message.author
             _note_accepted(message, departure.external_id)
             settled.append(message)
     update_rows(attempts, ["outcome", "external_id", "finished_at"])
@@ -97,6 +93,23 @@ def _accept_together(departures: Sequence[Departure]) -> None:
         deliveries.apply_parked(*settled)  # statuses may have been faster than the answer
     for departure in departures:
         _end_probe(departure)
+
+
+def _lock_fresh(messages: Sequence[Message]) -> None:
+    """Lock the messages, after their conversations, and read again what others may have changed meanwhile; raises
+    KeyError if one is gone or has moved to another conversation.
+    """
+    keys = {message.conversation_id for message in messages}
+    places = Conversation.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
+    fresh_places = {row["pk"]: row for row in places.values("pk", *HEARD_BY, *previews.FIELDS)}
+    rows = Message.objects.select_for_update(no_key=True).filter(pk__in=[message.pk for message in messages])
+    found = rows.order_by("pk").values("pk", "conversation_id", "external_id", "status", "version")
+    fresh = {(row["pk"], row["conversation_id"]): row for row in found}
+    for message in messages:
+        for name, value in fresh_places[message.conversation_id].items():
+            setattr(message.conversation, name, value)
+        for name, value in fresh[message.pk, message.conversation_id].items():
+            setattr(message, name, value)
 
 
 def _note_accepted(message: Message, external_id: str) -> None:

@@ -19,7 +19,7 @@ from conversations.messaging.rates import (
     Timetable,
 )
 from crm.foundation import clock
-from tests.conversations.outbound.sending import again, let_lease_expire, say, send
+from tests.conversations.outbound.sending import let_lease_expire, say, send
 from tests.conversations.outbound.test_outbox_claims import in_threads
 from tests.factories import AccountFactory, ConversationFactory, InboxFactory
 from tests.graph_side import refuses
@@ -131,21 +131,21 @@ def test_a_campaign_leaves_places_in_the_air_for_answers(inbox):
     assert [departure.message for departure in claiming.take(10, campaigns=0)] == answers
 
 
-def test_a_person_gets_a_burst_and_then_one_message_every_six_seconds(graph, conversation, inbox):
-    Inbox.objects.update(sends_per_second=1000)
-    row = {"conversation": conversation, "inbox": inbox, "direction": "out", "status": "queued", "author_kind": "agent"}
-    messages = Message.objects.bulk_create([Message(**row, text=str(number)) for number in range(PAIR_BURST + 2)])
-    other = ConversationFactory(inbox=inbox)
-    while outbox.drain():
-        pass
-    assert [again(message).status for message in messages] == ["accepted"] * PAIR_BURST + ["queued"] * 2
-    assert Message.objects.filter(status="queued", next_attempt_at=None, attempts=None).count() == 2
-    assert send(say(other)).status == "accepted"
-    ahead = Conversation.objects.get(pk=conversation.pk).next_send_at - PAIR_INTERVAL
-    Conversation.objects.filter(pk=conversation.pk).update(next_send_at=ahead)
-    outbox.drain()
-    assert again(messages[PAIR_BURST]).status == "accepted"
-    assert again(messages[PAIR_BURST + 1]).status == "queued"
+def test_a_person_who_got_a_whole_burst_waits_and_others_do_not(graph, conversation, inbox):
+    Conversation.objects.update(next_send_at=clock.real() + PAIR_TOLERANCE + dt.timedelta(minutes=5))
+    waiting, other = send(say(conversation), say(ConversationFactory(inbox=inbox)))
+    assert (waiting.status, waiting.next_attempt_at, waiting.attempts.count()) == ("queued", None, 0)
+    assert other.status == "accepted"
+
+
+def test_each_message_to_a_person_books_six_seconds_of_a_burst_of_forty_five(conversation):
+    assert PAIR_BURST * PAIR_INTERVAL == PAIR_TOLERANCE + PAIR_INTERVAL
+    say(conversation)
+    last_place = clock.real() + PAIR_TOLERANCE - dt.timedelta(seconds=1)
+    Conversation.objects.update(next_send_at=last_place)
+    assert len(outbox.claim(10)) == 1
+    conversation.refresh_from_db()
+    assert conversation.next_send_at == last_place + PAIR_INTERVAL
 
 
 def test_metas_pair_limit_uses_up_the_burst_of_this_person_only(graph, conversation, inbox):
