@@ -13,8 +13,7 @@ django_app = get_asgi_application()
 # WhiteNoise hands out static files through synchronous iterators: Django reads them whole, and warns each time.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-from channels.auth import AuthMiddlewareStack  # noqa: E402 (needs the apps loaded)
-from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402 (needs the apps loaded)
 from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import path  # noqa: E402
@@ -40,9 +39,7 @@ ringer = import_string("crm.foundation.bells.ringer") if settings.WORK == "procr
 router = ProtocolTypeRouter(
     {
         "http": BodyLimit(django_app, upload_max=settings.UPLOAD_MAX_BYTES + SMALL),
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("ws/inbox/", DeskConsumer.as_asgi())]))
-        ),
+        "websocket": AllowedHostsOriginValidator(URLRouter([path("ws/inbox/", DeskConsumer.as_asgi())])),
     }
 )
 

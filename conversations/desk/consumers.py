@@ -7,13 +7,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from conversations.desk.access import NOBODY, Access, access_of
+from conversations.desk.access import NOBODY
+from conversations.desk.doorman import doorman
 from conversations.desk.revision import REVISION
 from conversations.live.registry import registry
-from crm.staff.models import User
 
 PROTOCOL = "wcrm.v1"
 BAD_FRAME, NOT_SIGNED_IN, NO_ACCESS, TOO_MANY_TABS, TOO_FAST = 4400, 4401, 4403, 4409, 4429
@@ -34,16 +33,15 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self.writer: asyncio.Task[None] | None = None
         self.frames: deque[float] = deque()
         await self.accept(PROTOCOL if PROTOCOL in self.scope["subprotocols"] else None)
-        user: User = self.scope["user"]
-        if not self._is_same_origin() or not user.is_authenticated:
+        visitor = await doorman.admit(self.scope) if self._is_same_origin() else None
+        if visitor is None:
             await self.close(NOT_SIGNED_IN)
             return
-        self.user_id, self.session_key = user.pk, self.scope["session"].session_key or ""
-        self.access = await database_sync_to_async(_read_access)(user)
+        self.user_id, self.session_key, self.access = visitor.user_id, visitor.session_key, visitor.access
         if not self.access.is_allowed:
             await self.close(NO_ACCESS)
             return
-        if sum(getattr(socket, "user_id", 0) == user.pk for socket in registry.sockets) >= TABS_MAX:
+        if sum(getattr(socket, "user_id", 0) == self.user_id for socket in registry.sockets) >= TABS_MAX:
             await self.close(TOO_MANY_TABS)
             return
         self.writer = asyncio.create_task(self._write())
@@ -108,10 +106,6 @@ class DeskConsumer(AsyncWebsocketConsumer):
         headers = dict(self.scope["headers"])
         origin = urlsplit(headers.get(b"origin", b"").decode("latin-1"))
         return bool(origin.netloc) and origin.netloc == headers.get(b"host", b"").decode("latin-1")
-
-
-def _read_access(user: User) -> Access:
-    return access_of([user])[user.pk]
 
 
 def _kind(text: str | None) -> str:
