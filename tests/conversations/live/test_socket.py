@@ -409,3 +409,26 @@ async def test_a_new_tab_is_told_the_head_once_more(registry, agent, signed_in, 
         await watch.look()
     assert json.loads(await opened.receive_text()) == {"v": 1, "t": "pong", "head": 6}
     assert await opened.receive_nothing(timeout=0.1)
+
+
+async def test_many_who_come_at_once_are_told_apart(registry, agent, team, signed_in):
+    colleague = await sync_to_async(UserFactory)(teams=[team])
+    gone = await sync_to_async(UserFactory)(teams=[team])
+    cookies = [await sync_to_async(cookie_of)(user) for user in (agent, colleague, gone)]
+    await User.objects.filter(pk=gone.pk).aupdate(is_active=False)
+    tabs = [tab(cookie) for cookie in [*cookies, "", cookies[0]]]
+    await asyncio.gather(*(one.connect() for one in tabs))
+    await settle(registry, 3)
+    assert sorted(socket.user_id for socket in registry.sockets) == sorted([agent.pk, agent.pk, colleague.pk])
+    assert [await tabs[index].close_code() for index in (2, 3)] == [4401, 4401]
+    for one in tabs:
+        await one.disconnect()
+
+
+async def test_a_session_from_before_the_password_changed_opens_nothing(registry, agent):
+    cookie = await sync_to_async(cookie_of)(agent)
+    await change_password(agent)
+    opened = tab(cookie)
+    await opened.connect()
+    assert await opened.close_code() == 4401
+    assert registry.sockets == ()
