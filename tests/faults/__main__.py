@@ -13,6 +13,7 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 
 from tests.faults import table
+from tests.faults.harm import Size
 from tests.faults.installation import Installation
 from tests.faults.patience import until
 from tests.faults.plan import SCENARIOS
@@ -78,7 +79,11 @@ class Evening:
 
     async def _seed(self, seed: int) -> list[Row]:
         able = [one for one in self.chosen if one.name not in self.reasons]
-        rows = [Row(one, seed, not_run=self.reasons[one.name]) for one in self.chosen if one.name in self.reasons]
+        rows = [
+            Row(one, self._size(one), seed, not_run=self.reasons[one.name])
+            for one in self.chosen
+            if one.name in self.reasons
+        ]
         async with self.gate:
             if self.options.overlap:
                 return rows + await self._installation(able, seed, max(one.disk for one in able))
@@ -101,9 +106,11 @@ class Evening:
                 if options.logs:
                     _keep_logs(options.logs, installation, seed)
 
+    def _size(self, scenario: Scenario) -> Size:
+        return sized(scenario, self.options.profile, **{name: getattr(self.options, name) for name in CHANGES})
+
     def _play(self, installation: Installation, scenario: Scenario, seed: int) -> Play:
-        size = sized(scenario, self.options.profile, **{name: getattr(self.options, name) for name in CHANGES})
-        return Play(installation, scenario, size, number=SCENARIOS.index(scenario), seed=seed)
+        return Play(installation, scenario, self._size(scenario), number=SCENARIOS.index(scenario), seed=seed)
 
     async def _alone(self, play: Play) -> Row:
         began = time.monotonic()

@@ -229,8 +229,7 @@ async def everything(harm: Harm) -> None:
             crashes += 1
         else:
             await asyncio.to_thread(_flush, server.url)
-    harm.kills -= crashes
-    harm.notes.append(f"{crashes} database crashes, {harm.size.flushes} FLUSHALLs")
+    harm.kills -= crashes  # named by themselves
 
 
 async def _spread(harm: Harm, count: int, act: Callable[[], Awaitable[None]]) -> None:
@@ -258,5 +257,7 @@ async def _frozen(pids: list[int], seconds: float) -> None:
     """Freeze processes for a while; a process of its own thaws them, whatever becomes of this one."""
     script = 'seconds=$1; shift; kill -s STOP "$@"; sleep "$seconds"; kill -s CONT "$@"'
     arguments = ["sh", "-c", script, "freezer", str(seconds), *map(str, pids)]
-    freezer = await asyncio.create_subprocess_exec(*arguments, start_new_session=True)
+    freezer = await asyncio.create_subprocess_exec(
+        *arguments, stderr=asyncio.subprocess.DEVNULL, start_new_session=True
+    )
     await freezer.wait()

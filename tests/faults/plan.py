@@ -45,29 +45,29 @@ SCENARIOS = [
         {"quick": Size(150, rate=40, crashes=1, sends=8), "full": Size(2000, rate=60, crashes=10, sends=100)},
     ),
     Scenario(
-        "away", "PostgreSQL refuses 30 s, then takes connections and is silent 15 s", "F08", harm.lose_database,
+        "away", "PostgreSQL refuses {seconds:g} s, later is silent half as long", "F08", harm.lose_database,
         {"quick": Size(150, rate=20, seconds=2), "full": Size(2500, rate=40, seconds=30, sends=60)},
     ),
     Scenario(
-        "redis", "Redis forgets (FLUSHALL), then is gone 20 s", "F11", harm.lose_redis,
+        "redis", "Redis forgets (FLUSHALL ×{flushes}), then is gone {seconds:g} s", "F11", harm.lose_redis,
         {"quick": Size(150, rate=60, flushes=5, seconds=1), "full": Size(1500, rate=50, flushes=20, seconds=20)},
     ),
     Scenario(
-        "shuffle", "every webhook ×10 at once, shuffled by 500", "F14 F15 F16", harm.nothing,
+        "shuffle", "every webhook ×{copies} at once, shuffled by 500", "F14 F15 F16", harm.nothing,
         {"quick": Size(100, copies=10, sends=8), "full": Size(1500, copies=10, sends=60)},
         people=40, window=500, connections=48, graph={"ok": 2, "early": 1},
     ),
     Scenario(
-        "freeze", "a worker, then a web process frozen 35 s (SIGSTOP), then thawed", "F40", harm.freeze,
+        "freeze", "a worker, then a web process frozen {seconds:g} s (SIGSTOP), thawed", "F40", harm.freeze,
         {"quick": Size(150, rate=40, seconds=2, sends=8), "full": Size(2500, rate=30, seconds=35, sends=80)},
     ),
     Scenario(
-        "disk", "the volume of database and media is full", "F12 F13", harm.fill_disk,
+        "disk", "the volume of database and media is full {seconds:g} s", "F12 F13", harm.fill_disk,
         {"quick": Size(200, rate=40, seconds=2), "full": Size(1000, rate=40, seconds=10, sends=40)},
         needs=disk.missing, disk=256,
     ),
     Scenario(
-        "rolling", "rolling restart every 20 s, 50 webhooks/s, none answered but 200", "F06", harm.roll,
+        "rolling", "rolling restart for {seconds:g} s, {rate:g} webhooks/s, all answered 200", "F06", harm.roll,
         {"quick": Size(300, rate=50, seconds=5, sends=8), "full": Size(15000, rate=50, seconds=300, sends=200)},
         all_taken=True,
     ),
@@ -76,7 +76,8 @@ SCENARIOS = [
         {"full": Size(3000, rate=60, sends=200, pace=5)},
     ),
     Scenario(
-        "big", "everything: kills of all, database crashes, FLUSHALLs; ×10, shuffled", "F01–F16", harm.everything,
+        "big", "all of it: {kills} kills, {crashes} crashes, {flushes} FLUSHALLs; ×{copies}, shuffled", "F01–F16",
+        harm.everything,
         {
             "quick": Size(100, copies=10, kills=6, crashes=1, flushes=2, sends=10),
             "full": Size(10_000, copies=10, kills=200, crashes=10, flushes=20, sends=300),

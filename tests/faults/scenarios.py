@@ -26,7 +26,7 @@ FINE = {"ok": 1}
 
 @dataclass(frozen=True)
 class Scenario:
-    """What is sent and what is done to whom; `ids` are those of the design's table of faults."""
+    """What is sent and what is done to whom; the title may name fields of the size, `ids` are the design's faults."""
 
     name: str
     title: str
@@ -48,6 +48,7 @@ class Row:
     """One scenario with one seed."""
 
     scenario: Scenario
+    size: Size
     seed: int
     not_run: str = ""
     posts: int = 0
@@ -127,7 +128,9 @@ class Play:
         """The row; nothing may be under way any more."""
         state = await self.installation.tell("state")
         feed = state["feeds"][self.key]
-        row = Row(self.scenario, self.seed, posts=feed["answered"], refused=feed["refused"], recovery=self.recovery)
+        row = Row(
+            self.scenario, self.size, self.seed, posts=feed["answered"], refused=feed["refused"], recovery=self.recovery
+        )
         row.kills = self.harm.kills + state["kills"].get(self.key, 0)
         row.verdict = await asyncio.to_thread(self._judge)
         row.notes = [*self.harm.notes, *([f"{feed['refused']} tries not answered 200"] if feed["refused"] else [])]

@@ -1,6 +1,7 @@
 """The table: one line per fault, the worst of the seeds."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from tests.faults.scenarios import Row
@@ -25,8 +26,9 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _cells(rows: Sequence[Row]) -> list[str]:
     scenario, ran = rows[0].scenario, [row for row in rows if not row.not_run]
+    title = scenario.title.format(**asdict(rows[0].size))
     if not ran:
-        return [scenario.title, scenario.ids, *["–"] * 8, f"*not run*: {rows[0].not_run}"]
+        return [title, scenario.ids, *["–"] * 8, f"*not run*: {rows[0].not_run}"]
     verdicts = [row.verdict for row in ran]
     total = (
         sum(row.posts for row in ran),
@@ -40,7 +42,7 @@ def _cells(rows: Sequence[Row]) -> list[str]:
         max(len(verdict.stuck) for verdict in verdicts),
     )
     recovery = f"{max(row.recovery for row in ran):.1f} s"
-    return [scenario.title, scenario.ids, *(f"{count:,}" for count in (*total, *worst)), recovery, _remarks(ran)]
+    return [title, scenario.ids, *(f"{count:,}" for count in (*total, *worst)), recovery, _remarks(ran)]
 
 
 def _remarks(rows: Sequence[Row]) -> str:

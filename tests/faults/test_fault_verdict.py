@@ -14,6 +14,7 @@ from scripts.cluster import PHONE_NUMBER_ID, WABA_ID
 from tests import webhooks
 from tests.factories import AccountFactory, InboxFactory
 from tests.faults import bodies, table
+from tests.faults.harm import Size
 from tests.faults.plan import SCENARIOS
 from tests.faults.scenarios import Row
 from tests.faults.verdict import Evidence, Verdict, judge
@@ -186,10 +187,10 @@ def test_messages_out_of_order_are_counted(evidence):
 
 
 def test_the_table_shows_the_worst_seed_and_replaces_the_old_one(tmp_path):
-    rows = [Row(SCENARIOS[0], seed, kills=2, verdict=Verdict(lost=["a"] * seed)) for seed in (1, 2)]
+    rows = [Row(SCENARIOS[0], Size(1), seed, kills=2, verdict=Verdict(lost=["a"] * seed)) for seed in (1, 2)]
     document = tmp_path / "faults.md"
     document.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
-    table.write(document, table.table([*rows, Row(SCENARIOS[1], 1, not_run="no strace")]))
+    table.write(document, table.table([*rows, Row(SCENARIOS[1], Size(1), 1, not_run="no strace")]))
     text = document.read_text()
     assert "old" not in text
     assert text.startswith("before\n")
