@@ -31,9 +31,9 @@ class Part(PrivateServer):
 
     stop_signal = signal.SIGTERM
 
-    def __init__(self, name: str, *arguments: str, env: dict[str, str], ready: str) -> None:
+    def __init__(self, name: str, *arguments: str, env: dict[str, str], ready: str, within: Path) -> None:
         self.name = name
-        super().__init__()
+        super().__init__(within=within)
         self._arguments, self._env, self._ready = arguments, env, ready
         self._seen = 0
 
@@ -112,7 +112,7 @@ class Cluster:
         self.postgres.start()
         if self.redis:
             self.redis.start()
-        data = self.postgres.folder / "product"
+        data = self._folder / "product"
         data.mkdir()
         self.env = {
             "PATH": os.environ.get("PATH", os.defpath),
@@ -177,14 +177,19 @@ class Cluster:
         return self.workers[-1].start()
 
     @property
+    def _folder(self) -> Path:
+        """Everything lies in the database's folder: its guard removes it whatever happens to this process."""
+        return self.postgres.folder
+
+    @property
     def _servers(self) -> list[PrivateServer]:
         return [self.redis, self.postgres] if self.redis else [self.postgres]
 
     def _web(self, index: int) -> Part:
-        return Part(f"web-{index + 1}", "-m", "config.serve", env=self.env, ready="/healthz/")
+        return Part(f"web-{index + 1}", "-m", "config.serve", env=self.env, ready="/healthz/", within=self._folder)
 
     def _worker(self, index: int) -> Part:
-        return Part(f"worker-{index + 1}", "manage.py", "work", env=self.env, ready="ready")
+        return Part(f"worker-{index + 1}", "manage.py", "work", env=self.env, ready="ready", within=self._folder)
 
     def _simulated(self, data: Path) -> Part:
         number = (
@@ -195,6 +200,7 @@ class Cluster:
             "simulator", "-m", "simulator", "--port", "{port}", "--data-dir", str(data / "simulator"),
             "--callback-url", f"{self.webs[0].url}/webhooks/whatsapp/", "--number", number,
             env={"PATH": self.env["PATH"], "HOME": self.env["HOME"]}, ready="/simulator/api/health",
+            within=self._folder,
         )  # fmt: skip
 
     def _furnish(self) -> None:

@@ -44,8 +44,8 @@ class PrivateServer(ABC):
     name: str
     stop_signal: signal.Signals
 
-    def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix=f"ventanilla-{self.name}-"))
+    def __init__(self, *, within: Path | None = None) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"ventanilla-{self.name}-", dir=within))
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
