@@ -1,6 +1,7 @@
 """`python -m benchmarks [--only NAME] [--quick] [--write]`: run the programs and print their tables."""
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -24,11 +25,11 @@ PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
 
 
 def measure(names: list[str], profile: Profile, keep: Path) -> tuple[list[Row], list[Figure]]:
-    """Run programs one after the other; what fails is said on the error output and leaves a row."""
+    """Run programs one after the other and print their tables; one that fails leaves a row that says so."""
     rows: list[Row] = []
     figures: list[Figure] = []
     for name in names:
-        begun = time.monotonic()
+        begun, before = time.monotonic(), (len(rows), len(figures))
         with Stage(profile, keep) as stage:
             try:
                 for one in PROGRAMS[name](stage):
@@ -36,7 +37,10 @@ def measure(names: list[str], profile: Profile, keep: Path) -> tuple[list[Row], 
             except Failed as error:
                 sys.stderr.write(f"{name}: {error}\n")
                 rows.append(Row(name, "not run", "–", None, "–", None, str(error).splitlines()[0][:120]))
-        sys.stderr.write(f"{name}: {time.monotonic() - begun:.0f} s\n")
+        sys.stdout.write(
+            f"{name}, {time.monotonic() - begun:.0f} s\n{tables(rows[before[0] :], figures[before[1] :])}\n"
+        )
+        sys.stdout.flush()
     return rows, figures
 
 
@@ -48,11 +52,11 @@ def main() -> int:
     parser.add_argument("--smoke", action="store_true", help="tiny numbers: does everything still run?")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # everything it started ends with it
     keep = ROOT / "var/bench"
     keep.mkdir(parents=True, exist_ok=True)
     profile = SMOKE if options.smoke else QUICK if options.quick else FULL
     rows, figures = measure(options.only or list(PROGRAMS), profile, keep)
-    sys.stdout.write(tables(rows, figures))
     if options.write:
         (ROOT / "docs/benchmarks.md").write_text(document(rows, figures))
     return int(any(row.product == "not run" for row in rows))

@@ -19,6 +19,10 @@ START_SECONDS = 60
 STOP_SECONDS = 10
 
 
+# Waits until its standard input closes, which also happens when the program is killed; then ends process $1.
+GUARD = 'cat >/dev/null; kill "$1" 2>/dev/null; sleep 3; kill -s KILL "$1" 2>/dev/null'
+
+
 class Failed(RuntimeError):
     """A benchmark cannot measure what it wants to; the text says why."""
 
@@ -84,6 +88,10 @@ class Child:
                 stdin=subprocess.PIPE if pipes else subprocess.DEVNULL, stdout=subprocess.PIPE if pipes else output,
             )  # fmt: skip
 
+        self._guard = subprocess.Popen(
+            ["/bin/sh", "-c", GUARD, "guard", str(self.process.pid)], stdin=subprocess.PIPE, start_new_session=True
+        )
+
     def __enter__(self) -> Self:
         return self
 
@@ -99,7 +107,9 @@ class Child:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        for pipe in (self.process.stdin, self.process.stdout):
+        self._guard.kill()
+        self._guard.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self._guard.stdin):
             if pipe is not None:
                 pipe.close()
 
