@@ -15,7 +15,7 @@ from conversations.messaging.rates import BOT, CAMPAIGN, PAIR_INTERVAL, PAIR_TOL
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
 
-CLAIM_LEASE = dt.timedelta(seconds=60)
+CLAIM_LEASE = dt.timedelta(seconds=30)
 UPLOAD_LEASE = dt.timedelta(minutes=6)
 ON_ITS_WAY = ("claimed", "sending")
 UNSENT = ("queued", *ON_ITS_WAY)

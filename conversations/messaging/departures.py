@@ -24,7 +24,8 @@ from crm.foundation.retrying import in_transaction
 
 log = structlog.get_logger(__name__)
 
-SEND_LEASE = dt.timedelta(seconds=90)
+# A request takes at most 30 seconds; what lasts longer is a worker that is gone.
+SEND_LEASE = dt.timedelta(seconds=45)
 # This many outcomes at once are worth a transaction before the pulse is over.
 ENOUGH = 25
 
