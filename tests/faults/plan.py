@@ -11,11 +11,11 @@ ENDS = {"ok": 6, "kill after": 1, "kill before": 1, "drop": 1}
 SCENARIOS = [
     Scenario(
         "kill-web", "kill -9 of web processes at random", "F01 F02 F03", harm.kill_webs,
-        {"quick": Size(150, rate=40, kills=3), "full": Size(2000, copies=2, rate=60, kills=30, sends=50)},
+        {"quick": Size(150, rate=40, kills=3), "full": Size(1500, copies=2, rate=60, kills=30, sends=50)},
     ),
     Scenario(
         "kill-worker", "kill -9 of workers at random", "F03 F04 F05", harm.kill_workers,
-        {"quick": Size(150, rate=40, kills=3, sends=10), "full": Size(2000, copies=2, rate=60, kills=30, sends=100)},
+        {"quick": Size(150, rate=40, kills=3, sends=10), "full": Size(1500, copies=2, rate=60, kills=30, sends=100)},
     ),
     Scenario(
         "batch", "kill -9 of workers inside webhooks of 1,000 messages", "F04", harm.kill_workers_until_processed,
@@ -23,12 +23,12 @@ SCENARIOS = [
     ),
     Scenario(
         "syscall", "killed at a chosen system call (strace)", "F01 F02 F04 F05", harm.kill_at_syscalls,
-        {"quick": Size(300, rate=40, kills=4, sends=10), "full": Size(4000, rate=50, kills=40, sends=100)},
+        {"quick": Size(300, rate=40, kills=4, sends=10), "full": Size(2500, rate=50, kills=40, sends=100)},
         needs=syscalls.missing,
     ),
     Scenario(
         "sends", "killed between POST and its outcome; accepted, then cut off", "F05 F33", harm.nothing,
-        {"quick": Size(40, rate=40, sends=16, pace=4), "full": Size(200, rate=40, sends=120, pace=2)}, graph=ENDS,
+        {"quick": Size(40, rate=40, sends=16, pace=4), "full": Size(200, rate=40, sends=90, pace=2)}, graph=ENDS,
     ),
     Scenario(
         "graph", "Graph says 429, 130429, 131056, 500, is slow; workers killed", "F30 F31 F45", harm.kill_workers,

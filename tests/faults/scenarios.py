@@ -133,7 +133,8 @@ class Play:
         )
         row.kills = self.harm.kills + state["kills"].get(self.key, 0)
         row.verdict = await asyncio.to_thread(self._judge)
-        row.notes = [*self.harm.notes, *([f"{feed['refused']} tries not answered 200"] if feed["refused"] else [])]
+        tries = ", ".join(f"{count:,} × {status}" for status, count in sorted(feed["statuses"].items()))
+        row.notes = [*self.harm.notes, *([f"tries answered {tries}"] if tries else [])]
         return row
 
     async def progress(self) -> float:
