@@ -1,6 +1,7 @@
 """The ASGI callable: lifespan, the raw webhook route, the simulator in demo mode, then Django and its sockets."""
 
 import asyncio
+import gc
 import os
 import warnings
 from typing import Any
@@ -79,6 +80,8 @@ async def _lifespan(receive: Any, send: Any) -> None:
         log.exception("start failed")
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
+    gc.collect()
+    gc.freeze()  # what is loaded stays: full collections need not walk it each time
     await send({"type": "lifespan.startup.complete"})
     await receive()
     for task in tasks:

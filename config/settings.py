@@ -109,7 +109,9 @@ else:
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            "pool": {"min_size": 2, "max_size": env.int("DATABASE_POOL", 20), "timeout": 5},
+            # A new connection is given up after five seconds and asked for anew: by default the pool would wait twice
+            # as long after each failure, and come back long after the database has.
+            "pool": {"min_size": 2, "max_size": env.int("DATABASE_POOL", 20), "timeout": 5, "reconnect_timeout": 5},
             "connect_timeout": 2,
             # A host that vanished without a word is noticed in seconds, not in hours.
             "keepalives_idle": 10,
