@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,9 +35,10 @@ def measure(names: list[str], profile: Profile, keep: Path) -> tuple[list[Row], 
             try:
                 for one in PROGRAMS[name](stage):
                     (rows if isinstance(one, Row) else figures).append(one)  # type: ignore[arg-type]
-            except Failed as error:
-                sys.stderr.write(f"{name}: {error}\n")
-                rows.append(Row(name, "not run", "–", None, "–", None, str(error).splitlines()[0][:120]))
+            except Exception as error:  # noqa: BLE001 (the other programs' results are worth having)
+                sys.stderr.write(f"{name}: {error if isinstance(error, Failed) else traceback.format_exc()}\n")
+                reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"[:120]
+                rows.append(Row(name, "not run", "–", None, "–", None, reason))
         sys.stdout.write(
             f"{name}, {time.monotonic() - begun:.0f} s\n{tables(rows[before[0] :], figures[before[1] :])}\n"
         )

@@ -15,7 +15,7 @@ AREAS = {
     "ingest": ["ingest, PostgreSQL", "ingest, SQLite FULL", "ingest against", "ingest p99, SQLite"],
     "processing": ["processing, PostgreSQL", "processing, SQLite"],
     "pages": ["inbox page", "thread of", "contact search", "growth"],
-    "push": ["push to 500", "push to 50 ", "push latency"],
+    "push": ["push to", "push latency"],
     "outbound": ["outbound, sender", "outbox with its database writes"],
     "journey": ["webhook to the agent's socket", "open sockets", "agent's reply", "joined", "what each handled"],
     "one_process": ["one process on SQLite, memory", "the same, ingest p99", "the same, inbox page p99"],

@@ -139,7 +139,7 @@ async def _reply(stage: Stage, web: Server, graph: Server, session: str, convers
         for number, text in enumerate(texts.values()) if text in sent
     )  # fmt: skip
     value = delays[int(len(delays) * 0.99)] if delays else float("inf")
-    name = f"agent's reply at Meta's side while {WAITING:,} low-priority messages wait, p99"
+    name = f"agent's reply at Meta's side while {stage.profile.many(WAITING, 30):,} low-priority messages wait, p99"
     note = f"{len(delays)} of {len(texts)} replies (answered {dict(outcome.statuses)}), p50 "
     note += f"{milliseconds(statistics.median(delays)) if delays else '–'}, {others} of the others sent meanwhile"
     return Figure(name, milliseconds(value), note=note)

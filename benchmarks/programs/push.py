@@ -47,9 +47,9 @@ def run(stage: Stage) -> Iterator[Row]:
         ways = _ways(stage, stack)
         for crowd in (CROWD, FEW):
             load.run(_bursts(stage, ways, stage.profile.many(crowd, 4)))
-            yield from _rows(ways, crowd)
+            yield from _rows(stage, ways, crowd)
         load.run(_pace(stage, ways))
-        yield _latency(ways)
+        yield _latency(stage, ways)
 
 
 def _ways(stage: Stage, stack: contextlib.ExitStack) -> dict[str, Way]:
@@ -86,7 +86,7 @@ async def _ask(port: int, count: int, wait: float) -> None:
 
 async def _open(way: Way, crowd: int, *, is_reading: bool = False) -> None:
     keys = [way.sessions[number % len(way.sessions)] for number in range(crowd)]
-    way.sockets = await open_sockets(way.server.port, keys, is_reading=is_reading)
+    way.sockets = await open_sockets(way.server.port, keys, is_reading=is_reading, word=b'"bench"')
 
 
 def _close(way: Way) -> None:
@@ -119,7 +119,7 @@ async def _bursts(stage: Stage, ways: dict[str, Way], crowd: int) -> None:
         _close(way)
 
 
-def _rows(ways: dict[str, Way], crowd: int) -> Iterator[Row]:
+def _rows(stage: Stage, ways: dict[str, Way], crowd: int) -> Iterator[Row]:
     hub = ways[HUB]
     product = f"{rate(statistics.median(hub.rates), 'deliveries/s')}, lost {hub.lost} of {hub.sent}"
     remarks = f"{hub.resyncs} resyncs" if hub.resyncs else ""
@@ -131,7 +131,7 @@ def _rows(ways: dict[str, Way], crowd: int) -> Iterator[Row]:
         lost = f", lost {way.lost / way.sent:.0%}" if way.lost else ", lost 0"
         met = None if goal is None else ratio >= goal and hub.lost == 0
         words = "none set" if goal is None else f"≥ {goal:g} ×, 0 lost"
-        area = f"push to {crowd} sockets, bursts of {BURST}"
+        area = f"push to {stage.profile.many(crowd, 4)} sockets, bursts of {stage.profile.many(BURST, 5)}"
         yield Row(area, product, f"{title}: {rate(value, 'deliveries/s')}{lost}", ratio, words, met, remarks)
 
 
@@ -152,8 +152,8 @@ async def _pace(stage: Stage, ways: dict[str, Way]) -> None:
         _close(way)
 
 
-def _latency(ways: dict[str, Way]) -> Row:
+def _latency(stage: Stage, ways: dict[str, Way]) -> Row:
     product, limit = (statistics.median(ways[name].p99) for name in (HUB, REGISTRY))
-    area = f"push latency p99, {FEW} sockets, {PER_SECOND} sends/s"
+    area = f"push latency p99, {stage.profile.many(FEW, 3)} sockets, {PER_SECOND} sends/s"
     against = f"{NAMES[REGISTRY]}: {milliseconds(limit)}"
     return Row(area, milliseconds(product), against, product / limit, "≤ 2 ×", product <= 2 * limit)
