@@ -97,3 +97,13 @@ def test_the_suite_runs_on_the_database_it_was_asked_for():
     else:
         assert connection.settings_dict["HOST"] == "127.0.0.1"
         assert connection.settings_dict["PORT"] not in ("", 5432)
+
+
+@pytest.mark.parametrize("place", ["conversations/graphapi/signature.py", "conversations/ingest/keyring.py"])
+def test_secrets_are_compared_in_constant_time(place):
+    """How long `==` takes tells how much of a guess is right; only lengths may be compared so."""
+    tree = ast.parse((ROOT / place).read_text())
+    assert any(isinstance(node, ast.Attribute) and node.attr == "compare_digest" for node in ast.walk(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare) and any(isinstance(how, ast.Eq | ast.NotEq) for how in node.ops):
+            assert isinstance(node.left, ast.Call), node.lineno
