@@ -17,7 +17,7 @@ from scripts.cluster import MANAGER, ROOT, Cluster, Part
 from scripts.servers import ServerFailed
 from tests.faults import disk
 from tests.faults.patience import until
-from tests.faults.upstreams import Upstreams
+from tests.faults.upstreams import KEEP_SECONDS, Upstreams
 from tests.product import free_port
 
 # systemd's RestartSec.
@@ -57,7 +57,9 @@ class Installation:
             await asyncio.to_thread(self.cluster.start)
             command = ("create_token", "--user", MANAGER, "--scope", "read", "write")
             self.token = (await asyncio.to_thread(self.cluster.manage, *command)).strip()
-            self.session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+            self.session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_SECONDS)
+            )
             self.proxy = Upstreams(self.session)
             await self.announce_webs()
             self.supervisor = asyncio.create_task(self._supervise())

@@ -21,7 +21,7 @@ from aiohttp import web
 from tests.faults import bodies
 from tests.faults.graph import Graph
 from tests.faults.journal import Journal
-from tests.faults.upstreams import Upstreams
+from tests.faults.upstreams import KEEP_SECONDS, Upstreams
 
 WEBHOOK = "/webhooks/whatsapp/"
 # Meta's back-off, shortened.
@@ -131,6 +131,7 @@ class Meta:
                 "answers": self.answers,
                 "repeating": self.repeating,
                 "kills": self.graph.kills,
+                "errors": self.upstreams.errors,
                 "taken": self.upstreams.taken,
                 "senders": self.graph.senders,
             }
@@ -148,7 +149,7 @@ class Meta:
 
 async def serve(folder: Path, port: int, app_secret: str) -> None:
     """Until cancelled."""
-    connector = aiohttp.TCPConnector(limit=0)
+    connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_SECONDS)
     async with aiohttp.ClientSession(connector=connector) as session:
         meta = Meta(folder, app_secret, session)
         app = web.Application()

@@ -133,8 +133,10 @@ class Play:
         )
         row.kills = self.harm.kills + state["kills"].get(self.key, 0)
         row.verdict = await asyncio.to_thread(self._judge)
+        if self.scenario.all_taken and row.refused:
+            row.notes.append(f"upstreams: {state['errors']}")
         tries = ", ".join(f"{count:,} × {status}" for status, count in sorted(feed["statuses"].items()))
-        row.notes = [*self.harm.notes, *([f"tries answered {tries}"] if tries else [])]
+        row.notes += [*self.harm.notes, *([f"tries answered {tries}"] if tries else [])]
         return row
 
     async def progress(self) -> float:

@@ -11,6 +11,8 @@ READ_SECONDS = 4.0
 SHUN_SECONDS = 1.0
 NEXT = (502, 503, 504)
 AWAY = 502
+# Below the five seconds after which the product closes an idle connection: else a request can meet its end.
+KEEP_SECONDS = 2
 
 
 class Upstreams:
@@ -20,6 +22,7 @@ class Upstreams:
         self.session = session
         self.urls: list[str] = []
         self.taken: dict[str, int] = {}  # answers 200 of each
+        self.errors: dict[str, int] = {}  # why one did not answer
         self._turn = 0
         self._shunned: dict[str, float] = {}
 
@@ -31,7 +34,9 @@ class Upstreams:
             try:
                 async with self.session.request(method, url + path, timeout=timeout, **options) as response:
                     answer = (response.status, await response.read())
-            except (TimeoutError, aiohttp.ClientError, OSError):
+            except (TimeoutError, aiohttp.ClientError, OSError) as error:
+                name = type(error).__name__
+                self.errors[name] = self.errors.get(name, 0) + 1
                 self._shunned[url] = time.monotonic() + SHUN_SECONDS
                 continue
             if answer[0] == 200:
