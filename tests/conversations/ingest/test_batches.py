@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.ingest import pipeline, together
 from conversations.ingest.models import EventItem, WebhookEvent
-from conversations.messaging import inbound
+from conversations.messaging import inbound, threads
 from conversations.messaging.models import Conversation, Message, ParkedUpdate
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock
@@ -195,6 +195,31 @@ def test_four_workers_share_the_work_and_keep_the_order_of_each_person(inbox):
         assert conversation.inbound_count == 12
 
 
+def test_the_same_message_in_two_workers_at_the_same_moment_is_one(inbox, monkeypatch):
+    if connection.vendor == "sqlite":
+        pytest.skip("one writer at a time")
+    arrive(inbox, from_somebody(1, "w.0"))
+    ours, theirs = store(inbox, from_somebody(1, "w.same")), store(inbox, from_somebody(1, "w.same"))
+    open_together = threads.open_together
+
+    def they_process_theirs():
+        pipeline.process([theirs])
+        connection.close()
+
+    def meanwhile(*args, **kwargs):  # we have looked: the message is not there yet
+        monkeypatch.setattr(threads, "open_together", open_together)
+        they = threading.Thread(target=they_process_theirs)
+        they.start()
+        they.join(20)
+        return open_together(*args, **kwargs)
+
+    monkeypatch.setattr(threads, "open_together", meanwhile)
+    pipeline.process([ours])
+    assert Message.objects.filter(external_id="w.same").count() == 1
+    assert [ours.items.get().outcome, theirs.items.get().outcome] == ["known", "recorded"]
+    assert Conversation.objects.get().inbound_count == 2
+
+
 def test_two_replays_at_once_process_each_webhook_once(inbox, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(inbound, "record", lambda *_args: 1 / 0)
@@ -206,11 +231,11 @@ def test_two_replays_at_once_process_each_webhook_once(inbox, monkeypatch):
         counts.append(pipeline.replay([event.pk for event in events]))
         connection.close()
 
-    threads = [threading.Thread(target=replay) for _ in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
+    replays = [threading.Thread(target=replay) for _ in range(2)]
+    for one in replays:
+        one.start()
+    for one in replays:
+        one.join(60)
     assert sum(counts) == 20
     assert set(WebhookEvent.objects.values_list("state", flat=True)) == {"processed"}
     assert Message.objects.count() == EventItem.objects.count() == 20
