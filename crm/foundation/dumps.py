@@ -147,7 +147,7 @@ def _restore_postgres(path: Path, statements: Sequence[str]) -> None:
     with _postgres() as server:
         version = server.info.server_version // 10000
     read = [_program("pg_restore", version), "--no-owner", "--no-privileges", "--no-comments", "--file=-", str(path)]
-    write = [_program("psql", version), "-X", "-q", "-w", "-1", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-f", "-"]
+    write = [_program("psql", version), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1", "-o", os.devnull, "-f", "-"]
     with (
         _errors() as errors,
         subprocess.Popen(read, env=_environment(), stdout=subprocess.PIPE, stderr=errors) as source,
@@ -159,17 +159,19 @@ def _restore_postgres(path: Path, statements: Sequence[str]) -> None:
         assert target.stdin is not None
         try:
             with contextlib.suppress(BrokenPipeError):
+                # Not -1: with it psql commits whatever it has when its input ends, so also when this process is killed.
+                target.stdin.write(b"BEGIN;\n")
                 shutil.copyfileobj(source.stdout, target.stdin)
             source.stdout.close()
             if source.wait():
                 raise DumpFailed(f"the dump cannot be read: {_tail(errors)}")
             with contextlib.suppress(BrokenPipeError):
-                target.stdin.write(("\n".join(f"{statement};" for statement in statements) + "\n").encode())
+                target.stdin.write("".join(f"{statement};\n" for statement in [*statements, "COMMIT"]).encode())
                 target.stdin.close()
             if target.wait():
                 raise DumpFailed(f"nothing was restored: {_tail(errors)}")
         except BaseException:
-            target.kill()  # before its input ends: psql would commit
+            target.kill()
             source.kill()
             raise
 
@@ -184,6 +186,8 @@ def _restore_sqlite(path: Path, statements: Sequence[str]) -> None:
             for statement in statements:
                 copy.execute(statement)
         connection.close()
+        if tables_there():
+            raise DumpFailed("nothing was restored: somebody else has begun to use the database meanwhile")
         for companion in ("-wal", "-shm"):
             target.with_name(target.name + companion).unlink(missing_ok=True)
         part.replace(target)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -54,6 +55,20 @@ Attachment.objects.create(**of, state="stored", file=ContentFile(b"picture", "x"
 Attachment.objects.create(**of, external_id="777000")
 WebhookEvent.objects.create(sealed_body=seal(b"{}"), state="processed", processed_at=clock.real())
 SessionStore().create()
+"""
+# Everything is in psql's hands but what comes last: the fence and the end of the transaction.
+KILLED = """
+import os, signal
+os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+import django; django.setup()
+from pathlib import Path
+from crm.foundation import dumps
+def dies(source, target):
+    target.write(source.read())
+    target.flush()
+    os.kill(os.getpid(), signal.SIGKILL)
+dumps.shutil.copyfileobj = dies
+dumps.restore(Path("DUMP"), [])
 """
 
 
@@ -238,6 +253,18 @@ def test_a_dump_that_breaks_off_leaves_the_database_empty(damaged):
         if "sqlite" in other.env["DATABASE_URL"]:
             pytest.skip("SQLite reads a cut file only as far as it is asked")
         refused(other, "restore", str(damaged), "--yes")
+        assert query(other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+
+
+def test_a_restore_that_is_killed_leaves_the_database_empty(backup):
+    with installation() as other:
+        if "sqlite" in other.env["DATABASE_URL"]:
+            pytest.skip("SQLite gets its file by one rename")
+        code = KILLED.replace("DUMP", str(backup / "database.dump"))
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=other.env, check=False)
+        assert done.returncode == -signal.SIGKILL
+        alive = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        wait_until(lambda: query(other, alive + " AND backend_type = 'client backend'") == [(0,)])
         assert query(other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
