@@ -32,7 +32,7 @@ class Latest[T]:
         """The reading, a second old at most; None if it takes too long. Raises what the reading raises."""
         if self._value is not None and time.monotonic() - self._at < KEPT_SECONDS:
             return self._value
-        if self._running is None:
+        if self._running is None or self._running.done():  # one that nobody waited for any more is old by now
             self._running = asyncio.ensure_future(asyncio.to_thread(self._read))
         running = self._running
         done, _ = await asyncio.wait([running], timeout=ANSWER_SECONDS)

@@ -41,6 +41,8 @@ async def watch_over_sockets() -> None:
                 await _check_access()
         except DatabaseAway as error:
             log.warning("sockets not checked", error=type(error).__name__)
+        except Exception:  # whatever it was, access is checked again
+            log.exception("sockets not checked")
         seconds += 1
         await asyncio.sleep(1)
 

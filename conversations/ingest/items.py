@@ -36,12 +36,12 @@ class Quarantine(Exception):
 
 @dataclass(frozen=True)
 class Landing:
-    """Where an item landed; `is_new`: it is a message that was not known."""
+    """Where an item landed; `asks`: it is a new message in which the person says something to us."""
 
     outcome: str
     message: Message | None = None
     reason: str = ""
-    is_new: bool = False
+    asks: bool = False
 
 
 @dataclass
@@ -120,7 +120,8 @@ def apply(update: Update, inboxes: Inboxes) -> Landing:
 
 def landing_of(arrival: Arrival) -> Landing:
     """Where a message landed."""
-    return Landing(Outcome.RECORDED if arrival.is_new else Outcome.KNOWN, arrival.message, is_new=arrival.is_new)
+    outcome = Outcome.RECORDED if arrival.is_new else Outcome.KNOWN
+    return Landing(outcome, arrival.message, asks=arrival.is_new and arrival.speaks)
 
 
 def sighting_of(update: InboundMessage | ReactionUpdate | StatusUpdate) -> Sighting:

@@ -9,15 +9,15 @@ import datetime as dt
 import itertools
 import traceback
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 import structlog
 from cryptography.fernet import InvalidToken
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.db.models import Count, F, IntegerField, Min, Q
-from django.db.models.functions import Greatest, Least
+from django.db.models.functions import Greatest, Least, Length
 
 from conversations.channels.whatsapp.parse import parse
 from conversations.ingest import items, together
@@ -27,7 +27,7 @@ from conversations.ingest.reading import Unreadable, load
 from conversations.live import publish
 from conversations.messaging import inbound
 from conversations.messaging.models import Message
-from crm.foundation import clock
+from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
 
 log = structlog.get_logger(__name__)
@@ -35,13 +35,14 @@ log = structlog.get_logger(__name__)
 State = WebhookEvent.State
 # Items of one transaction: on SQLite everybody waits for it.
 TOGETHER = {"postgresql": 200, "sqlite": 40}
-ALONE_AT_ONCE = 10
+BYTES_AT_ONCE = 8 * 1024 * 1024
 LEASE = dt.timedelta(seconds=30)
 WAIT = dt.timedelta(seconds=2)
 BLAMELESS_FOR = dt.timedelta(days=1)
 # An event that was there when two rounds broke down is tried alone from then on, and given up after five such tries.
 ALONE_FROM = 3
 MOST_ATTEMPTS = 8
+PASSING = (OperationalError, InterfaceError)
 CLAIMING = 0x56454E54  # the key of PostgreSQL's advisory lock
 
 
@@ -67,49 +68,76 @@ def claim(limit: int) -> list[WebhookEvent]:
     now = clock.real()
     taken = WebhookEvent.objects.filter(state=State.PENDING, lease_until__gt=now).exclude(lane=0)
     free = WebhookEvent.objects.filter(state=State.PENDING).exclude(lease_until__gt=now)
-    free = free.exclude(lane__in=taken.values("lane"))
-    return _lease(free.select_for_update(skip_locked=True).order_by("pk")[:limit], now)
+    free = free.exclude(lane__in=taken.values("lane")).select_for_update(skip_locked=True).order_by("pk")
+    sizes = free.annotate(size=Length("sealed_body")).values_list("pk", "size")[:limit]
+    totals = itertools.accumulate((size for _pk, size in sizes), initial=0)
+    return _lease([pk for (pk, _size), before in zip(sizes, totals, strict=False) if before < BYTES_AT_ONCE], now)
 
 
-def _lease(rows: Iterable[WebhookEvent], now: dt.datetime) -> list[WebhookEvent]:
+def _lease(pks: Sequence[int], now: dt.datetime) -> list[WebhookEvent]:
     """Make these (locked) events ours; tries are counted before anything is tried."""
-    events, token = list(rows), uuid.uuid4()
-    pks = [event.pk for event in events]
+    token = uuid.uuid4()
     tries = Least(F("attempts_count") + 1, Greatest(F("attempts_count"), ALONE_FROM), output_field=IntegerField())
     WebhookEvent.objects.filter(pk__in=pks).update(lease=token, lease_until=now + LEASE, attempts_count=tries)
-    for event in events:
-        event.lease = token
-        event.attempts_count += event.attempts_count < ALONE_FROM
-    return events
+    return list(WebhookEvent.objects.filter(pk__in=pks).order_by("pk"))
 
 
 def process(events: Sequence[WebhookEvent]) -> None:
     """Apply events; an event that fails for a passing reason stays pending, one that never succeeds is quarantined."""
-    work: list[Item] = []
-    for event in events:
-        if event.attempts_count < ALONE_FROM and (found := _read(event)) is not None:
-            work += found
+    rest = {event.pk: event for event in events}
     alone = {event.pk: event for event in events if event.attempts_count >= ALONE_FROM}
-    for chunk in itertools.batched(work, TOGETHER[connection.vendor]):
+    found = [item for event in events if event.pk not in alone for item in _read_safely(event)]
+    leased_at = clock.real()
+    for chunk in itertools.batched(found, TOGETHER[connection.vendor]):
+        if _is_time_to_go(rest):
+            return
+        leased_at = _hold(rest, leased_at)
         try:
             _land_together(chunk)
-        except (OperationalError, InterfaceError) as error:
+        except PASSING as error:
             _put_back([item.event for item in chunk], error)
             continue
         except Exception as error:  # noqa: BLE001 (whatever it was, alone it costs one item)
             log.info("items did not land together", count=len(chunk), **_where(error))
             _forget(chunk)
-        respond([item.landing.message for item in chunk if item.landing and item.landing.is_new])
+        respond(chunk)
         alone |= {item.event.pk: item.event for item in chunk if item.landing is None}
-    for _pk, event in sorted(alone.items()):
+    for pk, event in sorted(alone.items()):
+        if _is_time_to_go(rest):
+            return
+        leased_at = _hold(rest, leased_at)
         _process_alone(event)
+        rest.pop(pk)
 
 
-def respond(messages: Iterable[Message | None]) -> None:
-    """After the commit: whoever answers by itself hears of new messages, unless they are too late to be answered."""
-    for message in messages:
+def _is_time_to_go(rest: Mapping[int, WebhookEvent]) -> bool:
+    """Whether the process is asked to end: then what is left of a claim is given back, and its try with it."""
+    if not work.is_stopping():
+        return False
+    for pk, event in rest.items():
+        ours = WebhookEvent.objects.filter(pk=pk, lease=event.lease, state=State.PENDING)
+        ours.update(lease=None, lease_until=None, attempts_count=max(event.attempts_count - 1, 0))
+    return True
+
+
+def _hold(rest: Mapping[int, WebhookEvent], leased_at: dt.datetime) -> dt.datetime:
+    """Keep what is left of a long round; returns when it was last leased."""
+    now = clock.real()
+    if now - leased_at < LEASE / 3:
+        return leased_at
+    for lease in {event.lease for event in rest.values()}:
+        WebhookEvent.objects.filter(pk__in=list(rest), lease=lease, state=State.PENDING).update(lease_until=now + LEASE)
+    return now
+
+
+def respond(landed: Iterable[Item]) -> None:
+    """After the commit: whoever answers by itself hears what people have just written, unless that is long ago."""
+    for item in landed:
+        message = item.landing.message if item.landing and item.landing.asks else None
         if message is not None and not inbound.is_late(message):
-            inbound.message_arrived.send(Message, message=message)
+            for _receiver, result in inbound.message_arrived.send_robust(Message, message=message):
+                if isinstance(result, Exception):
+                    log.error("message not answered", message=message.pk, **_where(result))
 
 
 def replay(pks: Iterable[int]) -> int:
@@ -122,12 +150,18 @@ def replay(pks: Iterable[int]) -> int:
 @in_transaction
 def _claim_quarantined(pks: Iterable[int]) -> list[WebhookEvent]:
     rows = WebhookEvent.objects.filter(pk__in=list(pks), state=State.QUARANTINED)
-    events = list(rows.select_for_update(skip_locked=True).order_by("pk"))
+    events = list(rows.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     EventItem.objects.filter(event__in=events, outcome=Outcome.QUARANTINED).delete()
-    for event in events:
-        event.attempts_count, event.state = 0, State.PENDING
-    WebhookEvent.objects.filter(pk__in=[event.pk for event in events]).update(state=State.PENDING, attempts_count=0)
+    WebhookEvent.objects.filter(pk__in=events).update(state=State.PENDING, attempts_count=0)
     return _lease(events, clock.real())
+
+
+def _read_safely(event: WebhookEvent) -> list[Item]:
+    try:
+        return _read(event) or []
+    except PASSING as error:
+        _put_back([event], error)
+        return []
 
 
 def _read(event: WebhookEvent) -> list[Item] | None:
@@ -149,14 +183,15 @@ def _read(event: WebhookEvent) -> list[Item] | None:
 def _land_together(chunk: Sequence[Item]) -> None:
     _forget(chunk)
     mine = _still_ours([item.event for item in chunk])
-    done = set(EventItem.objects.filter(event__in=mine).values_list("event", "position"))
-    work = [item for item in chunk if item.event.pk in mine and (item.event.pk, item.position) not in done]
-    signers = {tuple(item.event.signer_ids) for item in work}
+    known = EventItem.objects.filter(event__in=mine, position__in={item.position for item in chunk})
+    done = set(known.values_list("event", "position"))
+    todo = [item for item in chunk if item.event.pk in mine and (item.event.pk, item.position) not in done]
+    signers = {tuple(item.event.signer_ids) for item in todo}
     inboxes = {ids: items.inboxes_of(list(ids)) for ids in signers}
     with publish.together():
-        together.land(work, {item.event.pk: inboxes[tuple(item.event.signer_ids)] for item in work})
-    EventItem.objects.bulk_create(item.row for item in work if item.landing)
-    _conclude({item.event.pk: item for item in chunk if item.event.pk in mine}.values())
+        together.land(todo, {item.event.pk: inboxes[tuple(item.event.signer_ids)] for item in todo})
+    EventItem.objects.bulk_create(item.row for item in todo if item.landing)
+    _conclude(item for item in chunk if item.event.pk in mine and item.position == item.count - 1)
 
 
 def _forget(chunk: Iterable[Item]) -> None:
@@ -196,35 +231,41 @@ def _process_alone(event: WebhookEvent) -> None:
             return
         suspect = event.attempts_count >= ALONE_FROM
         _renew(event, **({"attempts_count": F("attempts_count") + 1} if suspect else {}))
-        work = _read(event) or ()
+        found = _read(event) or []
         done = set(event.items.values_list("position", flat=True))
         inboxes = items.inboxes_of(event.signer_ids)
-        for chunk in itertools.batched([item for item in work if item.position not in done], ALONE_AT_ONCE):
-            _land_alone(event, chunk, inboxes)
-            respond([item.landing.message for item in chunk if item.landing and item.landing.is_new])
-        _conclude(work[:1])
+        for item in found:
+            if item.position not in done:
+                _land_or_set_aside(item, inboxes)
+                respond([item])
+        _conclude(found[:1])
     except LeaseLost:
         log.info("event taken over", webhook=event.pk)
-    except (DatabaseError, InterfaceError) as error:
+    except PASSING as error:
         _put_back([event], error, is_alone=True)
 
 
+def _land_or_set_aside(item: Item, inboxes: items.Inboxes) -> None:
+    try:
+        _land_alone(item, lambda: items.apply(item.update, inboxes))
+    except (LeaseLost, *PASSING):
+        raise
+    except Quarantine as reason:
+        why = str(reason)
+    except Exception as error:  # noqa: BLE001 (whatever it was, one item costs one item)
+        log.error("item quarantined", webhook=item.event.pk, position=item.position, **_where(error))
+        why = f"{type(error).__name__} while {items.kind_of(item.update)}"
+    else:
+        return
+    _land_alone(item, lambda: Landing(Outcome.QUARANTINED, reason=why))
+
+
 @in_transaction
-def _land_alone(event: WebhookEvent, chunk: Sequence[Item], inboxes: items.Inboxes) -> None:
-    _renew(event)
-    for item in chunk:
-        try:
-            with transaction.atomic(), publish.together():
-                item.landing = items.apply(item.update, inboxes)
-        except (OperationalError, InterfaceError):
-            raise
-        except Quarantine as reason:
-            item.landing = Landing(Outcome.QUARANTINED, reason=str(reason))
-        except Exception as error:  # noqa: BLE001 (whatever it was, one item costs one item)
-            log.error("item quarantined", webhook=event.pk, position=item.position, **_where(error))
-            what = f"{type(error).__name__} while {items.kind_of(item.update)}"
-            item.landing = Landing(Outcome.QUARANTINED, reason=what)
-    EventItem.objects.bulk_create(item.row for item in chunk)
+def _land_alone(item: Item, apply: Callable[[], Landing]) -> None:
+    _renew(item.event)
+    with publish.together():
+        item.landing = apply()
+    item.row.save()
 
 
 def _renew(event: WebhookEvent, **more: Any) -> None:

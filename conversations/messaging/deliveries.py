@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Exists, OuterRef, Q
 
 from conversations.channels.base import EditUpdate, Person, ReactionUpdate, RevokeUpdate, StatusUpdate
@@ -20,6 +22,8 @@ from conversations.messaging.summary import US
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
 from crm.foundation.rows import update_rows
+
+log = structlog.get_logger(__name__)
 
 Applicable = StatusUpdate | ReactionUpdate | EditUpdate | RevokeUpdate
 KINDS: dict[str, type[Applicable]] = {
@@ -104,31 +108,44 @@ def conversations_of(statuses: Sequence[tuple[Inbox, StatusUpdate]]) -> set[int]
     return set(Message.objects.filter(wanted).values_list("conversation", flat=True))
 
 
-def apply_parked(*messages: Message) -> None:
-    """Apply what waited for these messages."""
+def apply_parked(*messages: Message) -> int:
+    """Apply what waited for these messages; returns how many updates. One that cannot be applied waits on."""
+    count = 0
     for inbox_id in {message.inbox_id for message in messages}:
         mine = {message.external_id: message for message in messages if message.inbox_id == inbox_id}
         waiting = ParkedUpdate.objects.filter(inbox=inbox_id, external_id__in=[one for one in mine if one])
         for parked in waiting.filter(applied_at=None).select_for_update().order_by("pk"):
+            count += _apply_one_parked(mine[parked.external_id], parked)
+    return count
+
+
+def _apply_one_parked(message: Message, parked: ParkedUpdate) -> bool:
+    try:
+        with transaction.atomic():
             update, actor = _unpack(parked)
-            _apply(mine[parked.external_id], update, actor)
+            _apply(message, update, actor)
             parked.applied_at = clock.real()
             parked.save(update_fields=["applied_at"])
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception as error:  # noqa: BLE001 (it must hold up neither its message nor its neighbours)
+        log.error("parked update not applied", parked=parked.pk, error=type(error).__name__)
+        return False
+    return True
 
 
-@in_transaction
 def sweep_parked(limit: int = 50, *, since: dt.timedelta = dt.timedelta(hours=1)) -> int:
     """Apply updates parked within `since` whose message has appeared (both may have been written at one moment)."""
     known = Message.objects.filter(inbox=OuterRef("inbox"), external_id=OuterRef("external_id"))
-    stuck = ParkedUpdate.objects.filter(Exists(known), applied_at=None, created_at__gte=clock.now() - since).order_by(
-        "pk"
-    )[:limit]
-    targets = {(parked.inbox_id, parked.external_id) for parked in stuck}
-    for inbox_id, external_id in targets:
-        message = locked_message(inbox=inbox_id, external_id=external_id)
-        if message is not None:
-            apply_parked(message)
-    return len(targets)
+    stuck = ParkedUpdate.objects.filter(Exists(known), applied_at=None, created_at__gte=clock.now() - since)
+    targets = dict.fromkeys(stuck.order_by("created_at").values_list("inbox", "external_id")[:limit])
+    return sum(_sweep(*target) for target in targets)
+
+
+@in_transaction
+def _sweep(inbox_id: int, external_id: str) -> int:
+    message = locked_message(inbox=inbox_id, external_id=external_id)
+    return apply_parked(message) if message is not None else 0
 
 
 def delete_parked(older_than: dt.timedelta, limit: int = 5000) -> int:

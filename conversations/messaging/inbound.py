@@ -19,7 +19,7 @@ from crm.foundation import clock, work
 from crm.foundation.rows import update_rows
 
 message_arrived = Signal()
-"""Sent after the commit, with `message`: somebody wrote just now, and may be answered automatically."""
+"""Sent after the commit, with `message`: a person wrote just now, and may be answered automatically."""
 
 PLACEHOLDER = "media_placeholder"
 LATE = dt.timedelta(hours=1)
@@ -40,6 +40,12 @@ class Arrival:
     def key(self) -> tuple[int, str]:
         """What makes the message one."""
         return self.conversation.inbox_id, self.update.external_id
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the person says something to us, here and now."""
+        update = self.update
+        return not (update.is_echo or update.is_history or update.kind in SILENT_KINDS)
 
 
 def record(arrivals: Sequence[Arrival], known: Mapping[tuple[int, str], Message]) -> None:
@@ -215,14 +221,14 @@ def _note_live(arrival: Arrival, received_at: dt.datetime) -> None:
     is_newest = conversation.last_sort_at is None or message.sort_at >= conversation.last_sort_at
     previews.show(conversation, message)
     conversation.last_activity_at = _activity(conversation, message, is_first=is_first)
-    if _speaks(arrival):
+    if arrival.speaks:
         conversation.inbound_count += 1
         if not conversation.is_group:
             window.open_window(conversation, update.at, received_at, is_ad="referral" in update.content)
             summary.note_question(conversation, message.sort_at, is_newest=is_newest)
     elif message.direction == Message.Direction.OUTBOUND:
         summary.note_answer(conversation)
-    reopens = ("resolved", "snoozed", "dormant") if _speaks(arrival) else ("dormant",) if update.is_echo else ()
+    reopens = ("resolved", "snoozed", "dormant") if arrival.speaks else ("dormant",) if update.is_echo else ()
     if conversation.status in reopens:
         was_dormant = conversation.status == Conversation.Status.DORMANT
         conversation.status = Conversation.Status.OPEN
@@ -230,14 +236,6 @@ def _note_live(arrival: Arrival, received_at: dt.datetime) -> None:
         arrival.reopens = True
         if not was_dormant:
             events.record(conversation, "reopened")
-
-
-def _speaks(arrival: Arrival) -> bool:
-    """Whether the person says something to us, here and now."""
-    message = arrival.message
-    assert message is not None
-    is_theirs = message.direction == Message.Direction.INBOUND and message.kind not in SILENT_KINDS
-    return is_theirs and not arrival.update.is_history
 
 
 def _activity(conversation: Conversation, message: Message, *, is_first: bool) -> dt.datetime:
@@ -257,7 +255,7 @@ def _touch_contacts(fresh: Sequence[Arrival]) -> None:
     for arrival in fresh:
         contact, message = arrival.conversation.contact, arrival.message
         assert message is not None
-        if arrival.conversation.is_group or not _speaks(arrival):
+        if arrival.conversation.is_group or not arrival.speaks:
             continue
         contact = touched.get(contact.pk, contact)
         if contact.last_inbound_at is None or message.sort_at > contact.last_inbound_at:

@@ -234,7 +234,7 @@ class ParkedUpdate(models.Model):
         ]
         indexes: ClassVar = [
             # deliveries.sweep_parked
-            models.Index(fields=["id"], condition=Q(applied_at=None), name="parkedupdate_waiting"),
+            models.Index(fields=["created_at"], condition=Q(applied_at=None), name="parkedupdate_waiting_since"),
         ]
 
     def __str__(self) -> str:

@@ -44,7 +44,8 @@ def _let_find(messages: Sequence[Message]) -> None:
     by_core = {(message.conversation_id, wamids.core(message.external_id or "")): message for message in messages}
     waiting = Message.objects.filter(conversation__in={message.conversation_id for message in messages}, reply_to=None)
     found = []
-    for row in waiting.exclude(quoted_external_id="").only("pk", "conversation", "quoted_external_id"):
+    waiting = waiting.exclude(quoted_external_id="").only("pk", "conversation", "quoted_external_id")
+    for row in waiting.order_by("-pk")[:SEARCH]:
         core = wamids.core(row.quoted_external_id)
         quoted = by_id.get((row.conversation_id, row.quoted_external_id))
         quoted = quoted or (by_core.get((row.conversation_id, core)) if core else None)

@@ -34,7 +34,8 @@ def note_question(conversation: Conversation, at: dt.datetime, *, is_newest: boo
 
 def note_answer(conversation: Conversation) -> None:
     """We wrote, perhaps earlier than what the person wrote last: since when do they still wait; saves nothing."""
-    answered, since = answered_at(conversation), conversation.waiting_since
+    since = conversation.waiting_since
+    answered = answered_at(conversation) if since else None
     if answered and since and since < answered:
         conversation.waiting_since = (
             spoken(conversation.messages.all()).filter(sort_at__gte=answered).aggregate(at=Min("sort_at"))["at"]

@@ -19,7 +19,7 @@ from conversations.messaging.models import (
     ParkedUpdate,
     Reaction,
 )
-from crm.contacts.models import ChannelIdentity, Contact
+from crm.contacts.models import ChannelIdentity
 from crm.foundation import work
 from crm.foundation.errors import Conflict, Refusal
 from crm.foundation.retrying import in_transaction
@@ -84,11 +84,9 @@ def find_or_open(inbox: Inbox, identity: ChannelIdentity, *, is_dormant: bool = 
 
 
 def open_together(places: Sequence[Place], also: Iterable[int] = ()) -> dict[tuple[int, int], Conversation]:
-    """The conversations of many places at once, and those with the primary keys `also`, locked in ascending order
-    after their contacts; by (inbox, identity). Missing ones are made.
+    """The conversations of many places (whose contacts are locked), and those with the primary keys `also`, locked in
+    ascending order; by (inbox, identity). Missing ones are made.
     """
-    contacts = Contact.objects.select_for_update(no_key=True).filter(pk__in={one.identity.contact_id for one in places})
-    list(contacts.order_by("pk").values_list("pk"))
     found = _lock_places(places, also)
     missing = {place.key: place for place in reversed(places) if place.key not in found}
     if missing:

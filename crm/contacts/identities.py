@@ -264,8 +264,8 @@ def _retire(identity: ChannelIdentity, field: str, at: dt.datetime) -> None:
         )
         _set(identity, field, None)
         identity.save()
-        if field == "wa_id" and identity.contact.phone == phones.e164(value):
-            identity.contact.phone = None
+        if field == "wa_id":
+            Contact.objects.filter(pk=identity.contact_id, phone=phones.e164(value)).update(phone=None)
         refresh_contact(identity)
 
 
@@ -329,7 +329,8 @@ def note_seen(
 
 def refresh_contact(identity: ChannelIdentity) -> None:
     """Carry number and profile name over to the contact, unless a person has written the name."""
-    contact = identity.contact
+    contact = Contact.objects.select_for_update(no_key=True).get(pk=identity.contact_id)
+    identity.contact = contact
     if not contact.is_name_confirmed and identity.profile_name:
         contact.name = identity.profile_name
     if identity.wa_id:

@@ -34,7 +34,7 @@ class Sighting:
 
 @dataclass
 class _Rows:
-    """What the database knows of the ids of some sightings."""
+    """What the database knows of the ids of some sightings: accounts and their contacts, locked."""
 
     by_user: dict[str, ChannelIdentity] = field(default_factory=dict)
     by_key: dict[str, ChannelIdentity] = field(default_factory=dict)
@@ -44,8 +44,9 @@ class _Rows:
     def read(cls, channel: str, scope: str, ids: Iterable[tuple[str, str]]) -> "_Rows":
         users, keys = ({one for one in column if one} for column in zip(*ids, strict=True))
         rows = cls()
-        known = ChannelIdentity.objects.select_related("contact").filter(channel=channel)
-        for row in known.filter(Q(scope=scope, user_id__in=users) | Q(match_key__in=keys)):
+        known = ChannelIdentity.objects.select_for_update(of=("self", "contact"), no_key=True).select_related("contact")
+        known = known.filter(Q(scope=scope, user_id__in=users) | Q(match_key__in=keys), channel=channel)
+        for row in known.order_by("contact", "pk"):
             if row.user_id and row.scope == scope:
                 rows.by_user[row.user_id] = row
             if row.match_key:
