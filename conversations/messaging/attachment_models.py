@@ -14,8 +14,8 @@ from crm.staff.models import User
 
 
 def upload_path(attachment: "Attachment", filename: str) -> str:
-    """Where a file lies: by its unguessable id, never by a name from outside."""
-    return f"{attachment.pk.hex[:2]}/{attachment.pk.hex}"
+    """Where a file lies: by its unguessable id, never by a name from outside; each try to fetch it has its own name."""
+    return f"{attachment.pk.hex[:2]}/{attachment.pk.hex}-{uuid.uuid4().hex}"
 
 
 class AttachmentQuerySet(models.QuerySet["Attachment"]):

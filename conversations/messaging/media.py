@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import concurrent.futures
+import contextlib
 import datetime as dt
 import hashlib
 import threading
@@ -197,8 +198,9 @@ async def _download(job: Job) -> tuple[MediaInfo, bytes]:
         info = await job.channel.media_info(job.attachment.external_id)
         if not await asyncio.to_thread(media_store.has_room, min(info.size, limits.INBOUND_MAX)):
             raise NoRoom(f"{info.size} bytes")
-        if info.size <= LARGE:
-            return info, await job.channel.download(info.url, limit=limits.INBOUND_MAX)
+        if 0 < info.size <= LARGE:
+            with contextlib.suppress(TooLarge):  # larger than was told: again, as a large one
+                return info, await job.channel.download(info.url, limit=min(LARGE, limits.INBOUND_MAX))
         async with _large:
             return info, await job.channel.download(info.url, limit=limits.INBOUND_MAX)
 
@@ -251,13 +253,16 @@ def _store(job: Job, info: MediaInfo, data: bytes) -> None:
     except OSError as error:
         media_store.went_wrong(error)
         raise
-    try:
-        kept = _finish(job, Attachment.State.STORED)
-    except Exception:
-        attachment.file.delete(save=False)
-        raise
-    if not kept:  # somebody else took it meanwhile
-        attachment.file.delete(save=False)
+    # If the database fails here nobody knows what became of the row: the file stays.
+    if not _finish(job, Attachment.State.STORED) and not _is_named(attachment):
+        attachment.file.delete(save=False)  # somebody else took it meanwhile
+
+
+def _is_named(attachment: Attachment) -> bool:
+    """Whether its row names this very file: a commit whose answer was lost has counted all the same."""
+    return Attachment.objects.filter(
+        pk=attachment.pk, state=Attachment.State.STORED, file=attachment.file.name
+    ).exists()
 
 
 def _matches(data: bytes, told: str) -> bool:

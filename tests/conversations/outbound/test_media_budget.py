@@ -8,6 +8,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from conversations.channels.whatsapp.channel import WhatsAppChannel
 from conversations.graphapi.client import MediaInfo
 from conversations.messaging import media, media_budget, media_store
 from conversations.messaging.models import Attachment, MediaAttempt
@@ -38,7 +39,7 @@ def wait_for(graph, conversation, count, *, fails):
                 external_id=f"id{Attachment.objects.count()}",
             )
         )  # fmt: skip
-        good = says({"url": f"{graph.url}/file", "mime_type": "image/jpeg"})
+        good = says({"url": f"{graph.url}/file", "mime_type": "image/jpeg", "file_size": len(JPEG)})
         graph.answers_at(f"/v24.0/{made[-1].external_id}", refuses(131000, 500) if fails else good)
     graph.answers_at("/file", raw(JPEG))
     return made
@@ -50,6 +51,11 @@ def lookups(graph):
 
 def states():
     return sorted(Attachment.objects.values_list("state", flat=True))
+
+
+def files_of(attachment):
+    folder = Path(default_storage.path(attachment.pk.hex[:2]))
+    return [path.name for path in folder.iterdir() if path.name.startswith(attachment.pk.hex)]
 
 
 def all_due():
@@ -156,9 +162,7 @@ def test_who_comes_too_late_changes_nothing(graph, conversation, monkeypatch):
     again = Attachment.objects.get(pk=file.pk)
     assert (again.state, again.file.name, again.attempts_count) == ("stored", file.file.name, 0)
     assert type(file.message).objects.get(pk=file.message_id).version == version
-    assert [path.name for path in Path(file.file.path).parent.iterdir() if path.name.startswith(file.pk.hex)] == [
-        file.pk.hex
-    ]
+    assert files_of(file) == [Path(file.file.name).name]
 
 
 def test_a_file_written_by_who_comes_too_late_goes_again(graph, conversation, monkeypatch):
@@ -173,7 +177,67 @@ def test_a_file_written_by_who_comes_too_late_goes_again(graph, conversation, mo
     [job] = media._claim(1)
     media._store(job, MediaInfo("", "image/jpeg", "", 0), JPEG)
     assert Attachment.objects.get().state == "pending"
-    assert not default_storage.exists(f"{file.pk.hex[:2]}/{file.pk.hex}")
+    assert files_of(file) == []
+
+
+def test_who_comes_too_late_leaves_the_file_of_who_stored_it(graph, conversation, monkeypatch):
+    [file] = wait_for(graph, conversation, 1, fails=False)
+    finish, info = media._finish, MediaInfo("", "image/jpeg", "", 0)
+    [late] = media._claim(1)
+
+    def is_overtaken(job, state):
+        monkeypatch.setattr(media, "_finish", finish)
+        make_due(file)
+        [winner] = media._claim(1)
+        media._store(winner, info, JPEG)
+        return finish(job, state)
+
+    monkeypatch.setattr(media, "_finish", is_overtaken)
+    media._store(late, info, JPEG)
+    stored = Attachment.objects.get()
+    assert stored.state == "stored"
+    assert files_of(stored) == [Path(stored.file.name).name]
+
+
+def test_a_commit_whose_answer_is_lost_keeps_its_file(graph, conversation, monkeypatch):
+    wait_for(graph, conversation, 1, fails=False)
+    finish = media._finish
+
+    def twice(job, state):
+        assert finish(job, state)
+        return finish(job, state)
+
+    monkeypatch.setattr(media, "_finish", twice)
+    media.drain()
+    stored = Attachment.objects.get()
+    assert stored.file.read() == JPEG
+    stored.file.close()
+
+
+@pytest.mark.parametrize("told", [{}, {"file_size": 0}, {"file_size": 10}])
+def test_a_file_of_which_too_little_is_told_is_fetched_as_a_large_one(graph, conversation, monkeypatch, told):
+    wait_for(graph, conversation, 3, fails=False)
+    for file in Attachment.objects.all():
+        graph.at[f"/v24.0/{file.external_id}"].clear()
+        graph.answers_at(f"/v24.0/{file.external_id}", says({"url": f"{graph.url}/file"} | told))
+    monkeypatch.setattr(media, "LARGE", 1000)
+    download, under_way, most = WhatsAppChannel.download, [], []
+
+    async def counts(channel, url, *, limit):
+        if limit <= 1000:
+            return await download(channel, url, limit=limit)
+        under_way.append(url)
+        most.append(len(under_way))
+        try:
+            await asyncio.sleep(0.05)
+            return await download(channel, url, limit=limit)
+        finally:
+            under_way.pop()
+
+    monkeypatch.setattr(WhatsAppChannel, "download", counts)
+    media.drain()
+    assert states() == ["stored"] * 3
+    assert most == [1, 1, 1]
 
 
 def test_what_was_under_way_when_the_process_ends_is_free_at_once_and_no_failure(graph, conversation, monkeypatch):
