@@ -120,12 +120,20 @@ def is_stopping() -> bool:
     return _stop.is_set() and getattr(_here, "is_drain", False)
 
 
+def _check() -> None:
+    """What was asked for before the first round; a check that breaks is logged and holds up no drain for good."""
+    with _checking:
+        while _unchecked:
+            try:
+                _unchecked.pop()()
+            except Exception:
+                log.exception("check before the first round failed")
+
+
 def _loop(kind: str, drain: Drain) -> None:
     bell = _bells[kind]
     _here.is_drain = True
-    with _checking:
-        while _unchecked:
-            _unchecked.pop()()
+    _check()
     while not _stop.is_set():
         bell.clear()
         close_old_connections()

@@ -160,3 +160,11 @@ def test_what_must_be_looked_at_first_is_before_any_round(house):
     for drain in drains:
         drain.wait_for(2)
     assert (checks, seen) == ([1], [[], []])
+
+
+def test_a_first_look_that_breaks_stops_no_drain(house):
+    drain = Rounds()
+    house.before_first_round(lambda: 1 / 0)
+    house.register("x", drain)
+    house.start()
+    drain.wait_for(2)
