@@ -19,7 +19,8 @@ _loop: asyncio.AbstractEventLoop | None = None
 _session: aiohttp.ClientSession | None = None
 _thread: threading.Thread | None = None
 
-CONNECTIONS = 50
+# All that may be out at once: sends (outbox), uploads, read marks, downloads. Waiting for a place counts as connecting.
+CONNECTIONS = 128
 STOP_SECONDS = 2
 
 
@@ -59,7 +60,7 @@ def run[T](coroutine: Coroutine[Any, Any, T], timeout: float | None = None) -> T
 
 
 async def session() -> aiohttp.ClientSession:
-    """The process's HTTP session; call on the background loop only. At most 50 connections, no cookies."""
+    """The process's HTTP session; call on the background loop only. At most CONNECTIONS at once, no cookies."""
     global _session
     if _session is None or _session.closed:
         _session = aiohttp.ClientSession(
