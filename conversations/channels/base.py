@@ -190,11 +190,22 @@ class OutboundMessage:
 
 
 class ChannelError(Exception):
-    """A send that did not go through. `kind`: permanent, retry, circuit, opt_out or unknown."""
+    """A send that did not go through. `kind`: permanent, retry, circuit, opt_out or unknown; `retry_after` in seconds;
+    `is_rate_limit`: the provider asks for fewer calls, whatever the code.
+    """
 
-    def __init__(self, kind: str, code: str, details: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        code: str,
+        details: str = "",
+        retry_after: float | None = None,
+        *,
+        is_rate_limit: bool = False,
+    ) -> None:
         super().__init__(f"{kind} {code}")
         self.kind, self.code, self.details, self.retry_after = kind, code, details, retry_after
+        self.is_rate_limit = is_rate_limit
 
 
 @dataclass(frozen=True)

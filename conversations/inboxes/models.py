@@ -143,14 +143,17 @@ class Inbox(models.Model):
 
     def begin_probe(self) -> None:
         """One message tries whether the number works again; the others wait for what becomes of it."""
-        Inbox.objects.filter(pk=self.pk).update(circuit_until=clock.real() + PROBE)
+        self.circuit_until = clock.real() + PROBE
+        Inbox.objects.filter(pk=self.pk).update(circuit_until=self.circuit_until)
 
     def end_probe(self, *, seconds: int = 0) -> None:
-        """The probe has told nothing: the next one may go in `seconds`."""
-        until = clock.real() + dt.timedelta(seconds=seconds)
-        Inbox.objects.filter(pk=self.pk).exclude(circuit_code="").update(circuit_until=until)
+        """The probe has told nothing: the next one may go in `seconds`. Call on the object that began it."""
+        self._stopped_by_probe().update(circuit_until=clock.real() + dt.timedelta(seconds=seconds))
 
     def close_circuit(self) -> None:
-        """A send went through: the number works again."""
-        if self.circuit_code:
-            Inbox.objects.filter(pk=self.pk).update(circuit_until=None, circuit_code="")
+        """The probe went through: the number works again. Call on the object that began it."""
+        self._stopped_by_probe().update(circuit_until=None, circuit_code="")
+
+    def _stopped_by_probe(self) -> models.QuerySet["Inbox"]:
+        """This number, unless something has stopped it anew while the probe was out."""
+        return Inbox.objects.filter(pk=self.pk, circuit_until=self.circuit_until).exclude(circuit_code="")

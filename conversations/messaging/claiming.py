@@ -21,12 +21,12 @@ ON_ITS_WAY = ("claimed", "sending")
 UNSENT = ("queued", *ON_ITS_WAY)
 
 
-def take(limit: int, *, campaigns: int | None = None, with_files: bool | None = None) -> list[Departure]:
-    """Claim up to `limit` messages (at most `campaigns` of them of campaigns), the first unsent one of each
+def take(limit: int, *, bulk: int | None = None, with_files: bool | None = None) -> list[Departure]:
+    """Claim up to `limit` messages (at most `bulk` of them of programs and campaigns), the first unsent one of each
     conversation, by (priority, id). Nothing while the fence is up.
     """
     now, taken = clock.real(), list[Departure]()
-    campaigns = limit if campaigns is None else campaigns
+    bulk = limit if bulk is None else bulk
     for inbox in _numbers_with_work(now, with_files):
         if len(taken) >= limit:
             break
@@ -35,8 +35,8 @@ def take(limit: int, *, campaigns: int | None = None, with_files: bool | None = 
             continue
         if not taken and fence.is_up():
             break
-        more = _take_from(inbox.pk, limit - len(taken), campaigns, with_files)
-        campaigns -= sum(departure.message.priority >= CAMPAIGN for departure in more)
+        more = _take_from(inbox.pk, limit - len(taken), bulk, with_files)
+        bulk -= sum(departure.message.priority > BOT for departure in more)
         taken += more
     return taken
 
@@ -52,13 +52,16 @@ def _due(now: dt.datetime, with_files: bool | None) -> MessageQuerySet:
 
 
 def _numbers_with_work(now: dt.datetime, with_files: bool | None) -> list[Inbox]:
-    """With `head`, the priority of their first message; people's and bots' answers first."""
+    """With `head`, the priority of their first message; people's and bots' answers first, among equals the number
+    that has waited longest: none takes every place each time.
+    """
     head = _due(now, with_files).filter(inbox=OuterRef("pk")).values("priority")[:1]
-    return list(Inbox.objects.sendable().annotate(head=Subquery(head)).exclude(head=None).order_by("head", "pk"))
+    waiting = Inbox.objects.sendable().annotate(head=Subquery(head)).exclude(head=None)
+    return list(waiting.order_by("head", F("next_send_at").asc(nulls_first=True), "pk"))
 
 
 @in_transaction
-def _take_from(number: int, limit: int, campaigns: int, with_files: bool | None) -> list[Departure]:
+def _take_from(number: int, limit: int, bulk: int, with_files: bool | None) -> list[Departure]:
     """Claim from one number, whose row is locked: what it may send is shared exactly."""
     inbox: Inbox = Inbox.objects.select_for_update(of=("self",), no_key=True).select_related("account").get(pk=number)
     now = clock.real()
@@ -66,9 +69,9 @@ def _take_from(number: int, limit: int, campaigns: int, with_files: bool | None)
         return []
     is_probe = bool(inbox.circuit_code)
     timetable = Timetable(inbox.sends_per_second, inbox.next_send_at, now)
-    messages = list(_ready(inbox, timetable, now, campaigns, with_files)[: 1 if is_probe else limit])
-    urgent = [message for message in messages if message.priority < CAMPAIGN]
-    messages = messages[: len(urgent) + max(campaigns, 0)]
+    messages = list(_ready(inbox, timetable, now, bulk, with_files)[: 1 if is_probe else limit])
+    urgent = [message for message in messages if message.priority <= BOT]
+    messages = messages[: len(urgent) + max(bulk, 0)]
     messages = messages[: timetable.fitting(message.priority for message in messages)]
     held = portfolio.admit(inbox.account, messages, now)
     if held:
@@ -81,29 +84,26 @@ def _take_from(number: int, limit: int, campaigns: int, with_files: bool | None)
     return departures
 
 
-def _ready(
-    inbox: Inbox, timetable: Timetable, now: dt.datetime, campaigns: int, with_files: bool | None
-) -> MessageQuerySet:
+def _ready(inbox: Inbox, timetable: Timetable, now: dt.datetime, bulk: int, with_files: bool | None) -> MessageQuerySet:
     """The number's messages that may leave now, to be locked with their conversations; never waits for a lock.
 
     One message of a conversation is on its way at a time, in the order of writing; but an answer does not wait for
-    what a campaign has queued.
+    what a campaign has queued, and nothing waits for what the portfolio's limit holds back.
     """
+    held = Q(error_code=portfolio.CODE, next_attempt_at__gt=now)
     before = Q(status=Message.Status.QUEUED, pk__lt=OuterRef("pk")) & (
         Q(priority__lt=CAMPAIGN) | Q(priority__lte=OuterRef("priority"))
     )
     others = Message.objects.filter(conversation=OuterRef("conversation"), direction="out", status__in=UNSENT)
-    answers = others.filter(status=Message.Status.QUEUED, priority__lt=CAMPAIGN)
+    answers = others.filter(~held, status=Message.Status.QUEUED, priority__lt=CAMPAIGN)
     ready = _due(now, with_files).filter(
-        ~Exists(others.filter(Q(status__in=ON_ITS_WAY) | before)),
+        ~Exists(others.filter(Q(status__in=ON_ITS_WAY) | (before & ~held))),
         Q(priority__lt=CAMPAIGN) | ~Exists(answers),
         Q(conversation__next_send_at=None) | Q(conversation__next_send_at__lte=now + PAIR_TOLERANCE),
         inbox=inbox,
     )
-    if not timetable.has_room(CAMPAIGN):
+    if bulk <= 0 or not timetable.has_room(CAMPAIGN):
         ready = ready.filter(priority__lte=BOT)
-    elif campaigns <= 0:
-        ready = ready.filter(priority__lt=CAMPAIGN)
     locked = ready.select_for_update(of=("self", "conversation"), skip_locked=True, no_key=True)
     related = locked.select_related("conversation__identity")
     return related if with_files is False else related.prefetch_related("attachments")

@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from conversations.channels.base import Address, Channel, ChannelError, OutboundMessage
 from conversations.channels.registry import channel_for
 from conversations.inboxes.models import Inbox
-from conversations.messaging import content
+from conversations.messaging import content, fence
 from conversations.messaging.models import Attachment, Attempt, Message
 from crm.foundation import aio, clock
 from crm.foundation.retrying import in_transaction
@@ -26,6 +26,8 @@ log = structlog.get_logger(__name__)
 
 # A request takes at most 30 seconds; what lasts longer is a worker that is gone.
 SEND_LEASE = dt.timedelta(seconds=45)
+# A send begun longer ago does not leave any more: with its request it could outlast the lease.
+LATEST = dt.timedelta(seconds=5)
 # This many outcomes at once are worth a transaction before the pulse is over.
 ENOUGH = 25
 
@@ -82,8 +84,8 @@ def prepare(departure: Departure) -> None:
 
 
 def begin(departures: Sequence[Departure]) -> list[Departure]:
-    """Those that may leave now: their attempt and `sending` are committed. If the database does not answer, they stay
-    claimed until their lease runs out.
+    """Those that may leave now: their attempt and `sending` are committed. If the fence has gone up since they were
+    claimed they go back to the queue; if the database does not answer, they stay claimed until their lease runs out.
     """
     begun = []
     for lease in {departure.lease for departure in departures}:
@@ -100,6 +102,9 @@ def _begin(group: list[Departure], lease: uuid.UUID) -> list[Departure]:
     """One transaction; the lease is the fencing token: a message another worker holds by now is left alone."""
     keys = [departure.message.pk for departure in group]
     mine = Message.objects.filter(pk__in=keys, status=Message.Status.CLAIMED, lease=lease)
+    if fence.is_up():
+        mine.update(status=Message.Status.QUEUED, lease=None, lease_until=None)
+        return []
     until = clock.real() + SEND_LEASE
     if mine.update(status=Message.Status.SENDING, lease_until=until) != len(keys):
         ours = Message.objects.filter(pk__in=keys, status=Message.Status.SENDING, lease=lease, lease_until=until)
@@ -158,7 +163,7 @@ class Flight:
                 await _hand_over(departure)
             else:
                 await asyncio.sleep((departure.leaves_at - clock.real()).total_seconds())
-                departure.external_id = await departure.channel.send(departure.outbound)
+                departure.external_id = await _send(departure)
         except ChannelError as error:
             departure.error = error
         except Exception as error:  # whatever happened, the request may have left
@@ -166,6 +171,15 @@ class Flight:
             departure.error = ChannelError("unknown", "unanswered", type(error).__name__)
         finally:
             self._back.put(departure)
+
+
+async def _send(departure: Departure) -> str:
+    """POST it, unless this process was stopped for so long that others may have taken the message for lost."""
+    assert departure.attempt is not None
+    assert departure.outbound is not None
+    if clock.real() > departure.attempt.started_at + LATEST:
+        raise ChannelError("retry", "not_sent", "too late")
+    return await departure.channel.send(departure.outbound)
 
 
 async def _hand_over(departure: Departure) -> None:

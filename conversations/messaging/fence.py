@@ -19,7 +19,8 @@ from crm.staff.models import Role, User
 log = structlog.get_logger(__name__)
 
 BATCH = 100
-IN_FLIGHT = ("queued", "claimed", "sending")
+NOT_BEGUN = ("queued", "claimed")
+IN_FLIGHT = (*NOT_BEGUN, "sending")
 
 _unchecked = False
 
@@ -63,7 +64,7 @@ def lift(by: User | None, *, cancel_waiting: bool = False) -> int:
 
 def waiting() -> Waiting:
     """The messages that would leave if the fence were lifted now."""
-    found = _queued().aggregate(count=Count("pk"), since=Min("created_at"))
+    found = _waiting().aggregate(count=Count("pk"), since=Min("created_at"))
     return Waiting(found["count"], found["since"])
 
 
@@ -95,11 +96,12 @@ def _is_stale(hours: float) -> bool:
     )
     held = Q(inbox__circuit_until__gt=clock.real() - limit)
     due = Q(next_attempt_at=None) | Q(next_attempt_at__lte=clock.real() - limit)
-    return _queued().filter(~Exists(earlier), ~held, due, created_at__lt=clock.now() - limit).exists()
+    return _waiting().filter(~Exists(earlier), ~held, due, created_at__lt=clock.now() - limit).exists()
 
 
-def _queued() -> MessageQuerySet:
-    return Message.objects.filter(status=Message.Status.QUEUED, direction=Message.Direction.OUTBOUND)
+def _waiting() -> MessageQuerySet:
+    """Also what a worker holds: while it uploads a file the message may still be kept."""
+    return Message.objects.filter(status__in=NOT_BEGUN, direction=Message.Direction.OUTBOUND)
 
 
 @in_transaction
@@ -127,10 +129,12 @@ def _tell_everybody() -> None:
 
 def _cancel_all() -> int:
     """Cancel what waits now; what is written meanwhile stays."""
-    newest = _queued().order_by("-pk").values_list("pk", flat=True).first() or 0
+    newest = _waiting().order_by("-pk").values_list("pk", flat=True).first() or 0
     count = last = 0
     while True:
-        chosen = list(_queued().filter(pk__gt=last, pk__lte=newest).order_by("pk").values_list("pk", flat=True)[:BATCH])
+        chosen = list(
+            _waiting().filter(pk__gt=last, pk__lte=newest).order_by("pk").values_list("pk", flat=True)[:BATCH]
+        )
         if not chosen:
             return count
         count += _cancel(chosen)
@@ -142,13 +146,13 @@ def _cancel(chosen: list[int]) -> int:
     """One batch; conversations are locked before their messages, as everywhere."""
     touched = Message.objects.filter(pk__in=chosen).values("conversation")
     list(Conversation.objects.select_for_update(no_key=True).filter(pk__in=touched).order_by("pk").values_list("pk"))
-    rows = _queued().select_for_update(of=("self",), no_key=True).filter(pk__in=chosen).order_by("pk")
+    rows = _waiting().select_for_update(of=("self",), no_key=True).filter(pk__in=chosen).order_by("pk")
     messages = list(rows.select_related("conversation", "author"))
     for message in messages:
         message.status, message.cancelled_at = Message.Status.CANCELLED, clock.now()
-        message.next_attempt_at = None
+        message.next_attempt_at = message.lease = message.lease_until = None
         message.version += 1
         previews.refresh(message)
         events.announce_status(message)
-    update_rows(messages, ["status", "cancelled_at", "next_attempt_at", "version"])
+    update_rows(messages, ["status", "cancelled_at", "next_attempt_at", "lease", "lease_until", "version"])
     return len(messages)

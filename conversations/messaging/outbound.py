@@ -108,7 +108,8 @@ def retry(message: Message) -> Message:
     _check_may_write(row.conversation, is_template=row.kind == "template")
     row.status, row.external_id = Message.Status.QUEUED, None
     row.error_code = row.error_details = ""
-    row.failed_at = row.accepted_at = row.sent_at = row.next_attempt_at = None
+    row.failed_at = row.accepted_at = row.sent_at = None
+    row.next_attempt_at = clock.real()  # from now on it waits: the fence looks at the age of what is queued
     row.version += 1
     row.save()
     previews.refresh(row)

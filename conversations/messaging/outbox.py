@@ -9,17 +9,17 @@ import threading
 import time
 from collections.abc import Sequence
 
-from conversations.messaging import claiming, content, settling
+from conversations.messaging import claiming, content, portfolio, settling
 from conversations.messaging.departures import Departure, Flight, address_of, begin, prepare
 from conversations.messaging.models import Message
-from conversations.messaging.rates import CAMPAIGN
+from conversations.messaging.rates import BOT
 from crm.foundation import clock, work
 
 __all__ = ["address_of", "claim", "deliver", "drain", "recover"]
 
 IN_FLIGHT = 50
-# A campaign whose POSTs stall must not hold the answers of people.
-CAMPAIGNS_IN_FLIGHT = 40
+# Programs and campaigns whose POSTs stall must not hold the answers of people.
+BULK_IN_FLIGHT = 40
 FILES_IN_FLIGHT = 4
 ROUND_SECONDS = 8.0
 # A round ends when nothing has left or come back for so long; what is still out is met again by the next one.
@@ -35,14 +35,18 @@ _lock = threading.Lock()
 
 
 def drain(*, with_files: bool | None = None) -> bool:
-    """One round of at most ten seconds: recover lost leases, then claim (only messages with, or without, files), send
-    and settle as long as there is something; True if there may be more. Files have a drain of their own: a slow upload
-    holds up no text.
+    """One round of at most ten seconds: store what has come back since the last one, recover lost leases, then claim
+    (only messages with, or without, files), send and settle as long as there is something; True if there may be more.
+    Files have a drain of their own: a slow upload holds up no text.
     """
-    recover()
     flight = _resume(with_files)
     try:
-        return _fly(flight, with_files)
+        landed, is_stored = _land(flight, 0) if len(flight) else (0, True)
+        if not is_stored:
+            return False  # what is known of these sends must not become unknown
+        recover()
+        portfolio.release()
+        return _fly(flight, with_files) or landed > 0
     finally:
         if len(flight):
             _park(flight, with_files)
@@ -85,8 +89,7 @@ def _fly(flight: Flight, with_files: bool | None) -> bool:
         if work.is_stopping():
             stop_at = min(stop_at, now + STOP_SECONDS)
         elif now >= look_at and now - started < ROUND_SECONDS and (free := _free(flight, with_files)):
-            campaigns = CAMPAIGNS_IN_FLIGHT - sum(one.message.priority >= CAMPAIGN for one in flight.out)
-            taken = claiming.take(free, campaigns=campaigns, with_files=with_files)
+            taken = claiming.take(free, bulk=_free_for_bulk(flight), with_files=with_files)
             if taken:
                 _depart(flight, taken)
                 worked, moved = True, now
@@ -94,7 +97,7 @@ def _fly(flight: Flight, with_files: bool | None) -> bool:
             look_at = now + IDLE_SECONDS
         if not len(flight):
             return worked
-        was_full = not _free(flight, with_files)
+        was_full = not (_free(flight, with_files) and _free_for_bulk(flight))
         landed, is_stored = _land(flight, PULSE_SECONDS)
         if not is_stored:
             return False  # the database is away: a pause
@@ -108,6 +111,10 @@ def _fly(flight: Flight, with_files: bool | None) -> bool:
 
 def _free(flight: Flight, with_files: bool | None) -> int:
     return max((FILES_IN_FLIGHT if with_files else IN_FLIGHT) - len(flight), 0)
+
+
+def _free_for_bulk(flight: Flight) -> int:
+    return max(BULK_IN_FLIGHT - sum(one.message.priority > BOT for one in flight.out), 0)
 
 
 def _depart(flight: Flight, departures: Sequence[Departure]) -> None:

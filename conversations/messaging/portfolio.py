@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import groupby
 
 from django.db.models import Q
 
@@ -32,6 +33,7 @@ def admit(account: WhatsAppAccount, messages: Sequence[Message], now: dt.datetim
     uses.filter(used_at__lte=now - PERIOD).delete()
     people = {message.conversation.identity_id for message in counted}
     known = set(uses.filter(identity__in=people).values_list("identity", flat=True))
+    uses.filter(identity__in=known).update(used_at=now)  # Meta counts a day from the last message, not the first
     used, fresh, refused = uses.count(), [], []
     for message in counted:
         person = message.conversation.identity_id
@@ -45,6 +47,12 @@ def admit(account: WhatsAppAccount, messages: Sequence[Message], now: dt.datetim
         fresh.append(PortfolioUse(scope=scope, identity_id=person, used_at=now))
     PortfolioUse.objects.bulk_create(fresh)
     return _ends(account, refused, used, limit, now) if refused else {}
+
+
+def release() -> int:
+    """Let go at once what the limit holds for people who have written since: it does not count any more."""
+    held = Message.objects.filter(status=Message.Status.QUEUED, error_code=CODE, next_attempt_at__gt=clock.real())
+    return held.filter(conversation__window_expires_at__gt=clock.now()).update(next_attempt_at=None)
 
 
 def allowance(limit: int, priority: int) -> int:
@@ -69,16 +77,23 @@ def _lock_limit(account: WhatsAppAccount) -> int | None:
 def _ends(
     account: WhatsAppAccount, refused: Sequence[Message], used: int, limit: int, now: dt.datetime
 ) -> dict[int, dt.datetime]:
-    """Each held message waits for an end of its own, or thousands would ask again at every one."""
+    """Each held message waits for an end of its own, or thousands would ask again at every one; what is held of a
+    lower priority stands behind it.
+    """
     scope = account.scope
     held = Message.objects.filter(
         Q(inbox__account__portfolio_id=scope) | Q(inbox__account__portfolio_id="", inbox__account__waba_id=scope),
         status=Message.Status.QUEUED,
         error_code=CODE,
         next_attempt_at__gt=now,
-    ).count()
-    first = max(used - allowance(limit, refused[0].priority), 0) + held
-    rows = PortfolioUse.objects.filter(scope=scope).order_by("used_at", "pk")
-    ends = [used_at + PERIOD for used_at in rows.values_list("used_at", flat=True)[first : first + len(refused)]]
-    ends += [now + PERIOD] * (len(refused) - len(ends))
-    return {message.pk: end for message, end in zip(refused, ends, strict=True)}
+    )
+    rows = PortfolioUse.objects.filter(scope=scope).order_by("used_at", "pk").values_list("used_at", flat=True)
+    found: dict[int, dt.datetime] = {}
+    for priority, group in groupby(refused, key=lambda message: message.priority):
+        keys = [message.pk for message in group]
+        ahead = held.filter(priority__lte=priority).count() + len(found)
+        first = max(used - allowance(limit, priority), 0) + ahead
+        ends = [used_at + PERIOD for used_at in rows[first : first + len(keys)]]
+        ends += [now + PERIOD] * (len(keys) - len(ends))
+        found |= zip(keys, ends, strict=True)
+    return found

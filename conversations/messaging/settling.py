@@ -127,8 +127,20 @@ def _settle_one(departure: Departure) -> None:
         return
     if departure.external_id:
         _accept(message, departure)
-    elif message.status in (Message.Status.CLAIMED, Message.Status.SENDING) and message.lease == departure.lease:
+    elif _decides(message, departure):
         _fail(message, departure)
+
+
+def _decides(message: Message, departure: Departure) -> bool:
+    """Whether a departure that was not accepted says what becomes of its message: it holds the lease, or the message
+    is in doubt because of this very attempt, whose outcome is known now.
+    """
+    if message.status in (Message.Status.CLAIMED, Message.Status.SENDING):
+        return message.lease == departure.lease
+    if message.status != Message.Status.UNKNOWN or departure.attempt is None or departure.error is None:
+        return False
+    newest = message.attempts.order_by("-pk").values_list("pk", flat=True).first()
+    return departure.error.kind != "unknown" and newest == departure.attempt.pk
 
 
 def _accept(message: Message, departure: Departure) -> None:
@@ -193,7 +205,7 @@ def _retry_later(message: Message, error: ChannelError) -> None:
     asked = min(error.retry_after or 0, LONGEST_RETRY_AFTER)
     wait = max(min(wait, LONGEST_BACKOFF) * random.uniform(0.8, 1.2), asked)
     message.next_attempt_at = clock.real() + dt.timedelta(seconds=wait)
-    if error.code in NUMBER_LIMIT:
+    if error.code in NUMBER_LIMIT or (error.is_rate_limit and error.code != PAIR_LIMIT):
         message.inbox.open_circuit(error.code, seconds=int(asked) or PAUSE_SECONDS)
     if error.code == PAIR_LIMIT:  # the burst is used up, whatever we counted: from then on one every six seconds
         Conversation.objects.filter(pk=message.conversation_id).update(

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from conversations.ingest import housekeeping, pipeline
 from conversations.live import replay
-from conversations.messaging import claiming, deliveries, media, outbox
+from conversations.messaging import claiming, deliveries, media, outbox, portfolio
 from conversations.messaging.models import Conversation
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
@@ -123,7 +123,8 @@ def drains():
     yield "sync pull", lambda: replay.since(-MESSAGES + MESSAGES // 10 - 50, {"u.0"}), PAGE
     yield "head", replay.head, 1
     yield "pipeline.claim", lambda: pipeline.claim(100), 1500
-    yield "outbox claim", lambda: claiming.take(50, campaigns=40, with_files=False), 4000
+    yield "outbox claim", lambda: claiming.take(50, bulk=40, with_files=False), 4000
+    yield "outbox release", portfolio.release, 4000
     yield "outbox recover", outbox.recover, PAGE
     yield "retention of webhooks", housekeeping.delete_old_events, 1000
     yield "retention of hints", replay.delete_old, 10

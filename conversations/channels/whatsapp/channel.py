@@ -23,6 +23,8 @@ from conversations.graphapi.errors import NotSent, Refused, Unanswered
 from crm.foundation import aio
 from crm.foundation.text import clean_text
 
+TOO_MANY_REQUESTS = 429
+
 
 class WhatsAppChannel:
     """Speaks for one WhatsApp number."""
@@ -76,7 +78,9 @@ class WhatsAppChannel:
 
 def _refusal(error: Refused) -> ChannelError:
     kind, details = codes.kind_of(error.code, error.http_status), clean_text(error.details)
-    return ChannelError(kind, str(error.code), details, error.retry_after)
+    return ChannelError(
+        kind, str(error.code), details, error.retry_after, is_rate_limit=error.http_status == TOO_MANY_REQUESTS
+    )
 
 
 def body_of(message: OutboundMessage) -> dict[str, Any]:

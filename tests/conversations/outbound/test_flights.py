@@ -245,3 +245,22 @@ def test_a_dropped_connection_among_many_is_unconfirmed_and_the_others_are_not(g
     assert sorted(statuses(messages)) == ["accepted"] * 5 + ["unknown"]
     outbox.drain()
     assert len(graph.sent) == 6
+
+
+def test_a_longer_stop_that_came_while_the_probe_was_out_stays(graph, inbox):
+    people(inbox, 2)
+    Inbox.objects.update(circuit_code="130429", circuit_until=clock.real() - dt.timedelta(seconds=1))
+    [probe] = claiming.take(50)
+    Inbox.objects.get().open_circuit("190", seconds=3600)
+    fly(probe)
+    assert again(probe.message).status == "accepted"
+    assert Inbox.objects.get().circuit_code == "190"
+    assert claiming.take(50) == []
+
+
+@pytest.mark.parametrize(("code", "paused"), [(613, True), (131056, False)])
+def test_too_many_requests_pauses_the_number_whatever_the_code(graph, conversation, inbox, code, paused):
+    graph.answers(refuses(code, 429))
+    assert send(say(conversation)).status == "queued"
+    inbox.refresh_from_db()
+    assert bool(inbox.circuit_code) is paused

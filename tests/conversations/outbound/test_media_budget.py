@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import os
 from pathlib import Path
 
 import pytest
@@ -294,3 +295,28 @@ def test_a_file_that_breaks_off_while_written_leaves_nothing(tmp_path, settings)
     assert default_storage.save("ab/name", ContentFile(b"whole")) == "ab/name"
     assert (tmp_path / "ab/name").read_bytes() == b"whole"
     assert not list(tmp_path.rglob(f"*{PART}"))
+
+
+def test_files_a_crash_left_behind_go_after_a_day(conversation, settings, tmp_path):
+    settings.MEDIA_ROOT = tmp_path
+    file = Attachment(conversation=conversation, kind="image", state="stored")
+    media_store.keep(file, JPEG)
+    file.save()
+    pending = Attachment.objects.create(conversation=conversation, kind="image")
+    folder = Path(file.file.path).parent
+    names = {
+        "named": folder / Path(file.file.name).name,
+        "left": folder / f"{file.pk.hex}-{'0' * 32}",
+        "young": folder / f"{file.pk.hex}-{'1' * 32}",
+        "half": folder / f"{file.pk.hex}{PART}",
+        "of a file on its way": folder / f"{pending.pk.hex}-{'0' * 32}",
+        "of no row": folder / ("2" * 32),
+        "of others": folder / "README",
+    }
+    for name, path in names.items():
+        path.touch()
+        if name != "young":
+            os.utime(path, (1, 1))
+    assert media_store.delete_strays(int(folder.name, 16)) == 2
+    assert {name for name, path in names.items() if not path.exists()} == {"left", "half"}
+    assert media_store.delete_strays((int(folder.name, 16) + 1) % 256) == 0

@@ -58,7 +58,6 @@ def test_a_permanent_refusal_fails_the_message_and_says_why_in_both_languages(gr
         (refuses(131000, 500), "131000"),
         (refuses(2, 503), "2"),
         (refuses(999999, 500), "999999"),
-        (refuses(999999, 429), "999999"),
         (refuses(131056, 400), "131056"),
     ],
 )

@@ -9,7 +9,7 @@ from conversations.channels.base import Template
 from conversations.channels.whatsapp import codes
 from conversations.inboxes.models import Inbox, WhatsAppAccount
 from conversations.messaging import claiming, outbox, portfolio
-from conversations.messaging.models import Message, PortfolioUse
+from conversations.messaging.models import Conversation, Message, PortfolioUse
 from conversations.messaging.rates import API, CAMPAIGN
 from crm.foundation import clock
 from tests.conversations.outbound.sending import again, make_due, say, seconds_until, send
@@ -125,3 +125,35 @@ def test_the_limit_is_exact_with_four_workers_on_two_numbers(graph, fast):
     taken = [pk for keys in in_threads(work, 4) for pk in keys]
     assert len(taken) == len(set(taken)) == 30 == PortfolioUse.objects.count()
     assert Message.objects.filter(status="queued", error_code="portfolio_limit").count() == 30
+
+
+def test_a_persons_day_begins_anew_with_each_message(graph, fast):
+    [message] = offer(fast)
+    send(message)
+    PortfolioUse.objects.update(used_at=clock.real() - dt.timedelta(hours=20))
+    assert send(say(message.conversation, content=WELCOME, origin="api")).status == "accepted"
+    assert seconds_until(PortfolioUse.objects.get().used_at) > -60
+
+
+def test_an_agents_template_does_not_wait_behind_what_is_held_of_a_campaign(graph, fast):
+    offer(fast, 30, origin="api")
+    while outbox.drain():
+        pass
+    for number, use in enumerate(PortfolioUse.objects.order_by("pk")):
+        PortfolioUse.objects.filter(pk=use.pk).update(used_at=clock.real() - dt.timedelta(hours=23, minutes=-number))
+    campaign = offer(fast, 3)
+    send(*campaign)
+    [first] = offer(fast, origin="agent")
+    assert seconds_until(send(first).next_attempt_at) < 3601, "the first end of all"
+    assert all(seconds_until(again(one).next_attempt_at) > 3601 for one in campaign)
+
+
+def test_replies_go_past_what_is_held_and_once_the_person_writes_it_leaves_itself(graph, fast):
+    WhatsAppAccount.objects.update(messaging_limit=0)
+    [held] = offer(fast, origin="agent")
+    assert send(held).error_code == "portfolio_limit"
+    Conversation.objects.update(window_expires_at=clock.now() + dt.timedelta(hours=24))
+    reply = say(held.conversation, "Here you are", origin="agent")
+    assert outbox.claim(10) == [reply]
+    outbox.deliver([again(reply)])
+    assert send(held).status == "accepted"

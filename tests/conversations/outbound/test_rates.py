@@ -126,9 +126,9 @@ def test_an_answer_does_not_wait_for_what_a_campaign_has_queued_for_the_same_per
 
 def test_a_campaign_leaves_places_in_the_air_for_answers(inbox):
     queue(inbox, 5, priority=CAMPAIGN)
-    assert len(claiming.take(10, campaigns=2)) == 2
+    assert len(claiming.take(10, bulk=2)) == 2
     answers = queue(inbox, 2, priority=AGENT)
-    assert [departure.message for departure in claiming.take(10, campaigns=0)] == answers
+    assert [departure.message for departure in claiming.take(10, bulk=0)] == answers
 
 
 def test_a_person_who_got_a_whole_burst_waits_and_others_do_not(graph, conversation, inbox):
@@ -154,3 +154,18 @@ def test_metas_pair_limit_uses_up_the_burst_of_this_person_only(graph, conversat
     conversation.refresh_from_db()
     assert conversation.next_send_at == message.next_attempt_at + PAIR_TOLERANCE
     assert send(say(ConversationFactory(inbox=inbox))).status == "accepted"
+
+
+def test_two_busy_numbers_take_turns(inbox):
+    other = InboxFactory(sends_per_second=inbox.sends_per_second)
+    for one in (inbox, other):
+        queue(one, 6)
+    taken = [claiming.take(3)[0].message.inbox for _ in range(4)]
+    assert sorted([taken[0].pk, taken[1].pk]) == sorted([inbox.pk, other.pk])
+
+
+def test_programs_leave_places_in_the_air_for_answers_too(inbox):
+    queue(inbox, 5, priority=API)
+    assert len(claiming.take(10, bulk=2)) == 2
+    answers = queue(inbox, 1, priority=AGENT)
+    assert [departure.message for departure in claiming.take(10, bulk=0)] == answers
