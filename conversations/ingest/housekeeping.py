@@ -1,9 +1,10 @@
-"""Small regular chores: parked updates whose message came at the same moment, and what is past its time."""
+"""Small regular chores: parked updates whose message came at the same moment, what is past its time, stray files."""
 
+import random
 import time
 
 from conversations.ingest import retention
-from conversations.messaging import deliveries
+from conversations.messaging import deliveries, media_store
 
 CLEANING_SECONDS = 600.0
 BUSY_SECONDS = 30.0  # until the next time if the last one did not get through
@@ -22,4 +23,5 @@ def drain() -> bool:
         deliveries.sweep_parked(since=retention.PARKED_KEPT)
         if retention.clean(WORK_SECONDS):
             _next_cleaning = time.monotonic() + BUSY_SECONDS
+        media_store.delete_strays(random.randrange(256))
     return False

@@ -125,6 +125,12 @@ def copy_files(source: Path, target: Path) -> tuple[int, int]:
     return files, size
 
 
+def remove_files(source: Path, target: Path) -> None:
+    """Take away again what `copy_files` has brought."""
+    for path in _whole_files(source):
+        target.joinpath(path.relative_to(source)).unlink(missing_ok=True)
+
+
 def measure(folder: Path) -> tuple[int, int]:
     """How many files lie below `folder`, and their bytes."""
     sizes = [path.stat().st_size for path in _whole_files(folder)]

@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import itertools
+import re
 import shutil
 import time
 import uuid
@@ -13,12 +15,18 @@ from django.core.files.base import ContentFile
 from PIL import Image, UnidentifiedImageError
 
 from conversations.messaging.models import Attachment
+from crm.foundation import clock
+from crm.foundation.files import PART
 
 log = structlog.get_logger(__name__)
 
 MOST_PIXELS = 50_000_000
 # What stays free for everybody else on the disk.
 RESERVE = 64 * 1024 * 1024
+STRAY_SECONDS = 24 * 3600
+ROWS_AT_ONCE = 500
+# Names of files: their row's id, then one for each try.
+OURS = re.compile(r"[0-9a-f]{32}(-[0-9a-f]{32})?\Z")
 FIRST_REST, LONGEST_REST = 30.0, 600.0
 
 _rest = 0.0
@@ -60,15 +68,33 @@ def went_wrong(error: OSError) -> None:
     global _rest, _rests_until
     _rest = min(_rest * 2 or FIRST_REST, LONGEST_REST)
     _rests_until = time.monotonic() + _rest
-    log.error(
-        "files cannot be written", error=type(error).__name__, errno=error.errno, next_try_in=_rest
-    )
+    log.error("files cannot be written", error=type(error).__name__, errno=error.errno, next_try_in=_rest)
 
 
 def went_well() -> None:
     """Files can be written: what was is forgotten."""
     global _rest, _rests_until
     _rest, _rests_until = 0.0, float("-inf")
+
+
+def delete_strays(folder: int) -> int:
+    """Remove what a crash has left in one of the 256 folders: half files, and those whose row names another one or
+    has ended without. Returns how many went.
+
+    A file without any row stays: the database may be the wrong one.
+    """
+    path = Path(settings.MEDIA_ROOT, f"{folder:02x}")
+    since = clock.real().timestamp() - STRAY_SECONDS
+    old = [file for file in path.iterdir() if file.stat().st_mtime < since] if path.is_dir() else []
+    gone = [file for file in old if file.name.endswith(PART)]
+    for files in itertools.batched(old, ROWS_AT_ONCE):
+        owners = {file: file.name[:32] for file in files if OURS.match(file.name)}
+        ended = Attachment.objects.exclude(state=Attachment.State.PENDING).filter(pk__in=owners.values())
+        named = {pk.hex: name for pk, name in ended.values_list("pk", "file")}
+        gone += [file for file, pk in owners.items() if pk in named and named[pk] != f"{path.name}/{file.name}"]
+    for file in gone:
+        file.unlink(missing_ok=True)
+    return len(gone)
 
 
 def _probe() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from conversations.management import backups
 from crm.foundation import dumps
 from tests.graph_side import GraphSide, raw, says
 from tests.product import ROOT, Product, fresh_database_url
@@ -24,6 +25,14 @@ FROZEN = (
     "SELECT id, name, phone FROM crm_contact ORDER BY id",
     "SELECT id, file, sha256 FROM conversations_attachment ORDER BY id",
     "SELECT id, access_token FROM conversations_whatsappaccount",
+)
+AFTER = (
+    *FROZEN,
+    "SELECT status, count(*) FROM conversations_message GROUP BY status ORDER BY status",
+    "SELECT count(*) FROM django_session",
+    "SELECT count(*) FROM conversations_message WHERE lease IS NOT NULL",
+    "SELECT count(*) FROM conversations_conversation WHERE last_status = 'unknown'",
+    "SELECT outcome FROM conversations_attempt",
 )
 FILL = """
 import os, uuid, datetime as dt
@@ -37,6 +46,8 @@ from conversations.messaging import outbound
 from conversations.messaging.models import Attachment, Attempt, Conversation, Message
 from crm.foundation import clock
 from crm.foundation.secrets import seal
+from django.core.management import call_command
+call_command("migrate", verbosity=0)
 from tests.factories import AccountFactory, ConversationFactory, InboxFactory, MessageFactory, UserFactory
 UserFactory(manager=True, email="boss@example.test")
 inbox = InboxFactory(account=AccountFactory(graph_base_url="GRAPH"), phone_number_id="555")
@@ -92,7 +103,6 @@ def installation():
 def house(graph):
     """An installation with a little of everything."""
     with installation() as house:
-        house.manage("migrate", "-v0")
         python(house, FILL.replace("GRAPH", graph.url))
         yield house
 
@@ -116,6 +126,28 @@ def backup(house):
         over.set()
         writer.join(20)
     return folder
+
+
+@pytest.fixture(scope="module")
+def restored(house, backup):
+    """Another installation with that backup, what the command said, and what was in it before anything ran."""
+    with installation() as other:
+        told = other.manage("restore", str(backup), "--yes")
+        yield other, told, [query(other, statement) for statement in AFTER]
+
+
+@pytest.fixture(scope="module")
+def empty():
+    """An installation nothing may be restored into; each test leaves it empty."""
+    with installation() as other:
+        yield other
+
+
+def is_empty(other):
+    assert not [path for path in (other.data / "media").rglob("*") if path.is_file()]
+    if "sqlite" in other.env["DATABASE_URL"]:
+        return not (other.data / "db.sqlite3").exists()
+    return query(other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
 def python(house, code):
@@ -150,58 +182,56 @@ def wait_until(what):
         time.sleep(0.05)
 
 
-def test_a_backup_under_load_restored_elsewhere_is_the_same(house, backup):
-    with installation() as other:
-        told = other.manage("restore", str(backup), "--yes")
-        assert "0 tables differ" in told
-        for statement in FROZEN:
-            assert query(other, statement) == query(house, statement)
-        [(name,)] = query(other, "SELECT file FROM conversations_attachment WHERE state = 'stored'")
-        assert (other.data / "media" / name).read_bytes() == b"picture"
-        manifest = json.loads((backup / "manifest.json").read_bytes())
-        [(tags,)] = query(other, "SELECT count(*) FROM crm_tag")
-        assert tags == manifest["counts"]["crm_tag"] > 0
-        assert manifest["media_files"] == 1
+def test_a_backup_under_load_restored_elsewhere_is_the_same(house, backup, restored):
+    other, told, rows = restored
+    assert "0 tables differ" in told
+    assert rows[: len(FROZEN)] == [query(house, statement) for statement in FROZEN]
+    [(name,)] = query(house, "SELECT file FROM conversations_attachment WHERE state = 'stored'")
+    assert (other.data / "media" / name).read_bytes() == b"picture"
+    manifest = json.loads((backup / "manifest.json").read_bytes())
+    [(tags,)] = query(other, "SELECT count(*) FROM crm_tag")
+    assert tags == manifest["counts"]["crm_tag"] > 0
+    assert manifest["media_files"] == 1
 
 
-def test_a_restored_installation_says_nothing_until_a_manager_lets_it(backup, graph):
-    with installation() as other:
-        other.manage("restore", str(backup), "--yes")
-        assert query(other, "SELECT status, count(*) FROM conversations_message GROUP BY status ORDER BY status") == [
-            ("queued", 4), ("received", 5), ("unknown", 1),
-        ]  # fmt: skip
-        assert query(other, "SELECT count(*) FROM django_session") == [(0,)]
-        assert query(other, "SELECT count(*) FROM conversations_message WHERE lease IS NOT NULL") == [(0,)]
-        assert query(other, "SELECT count(*) FROM conversations_conversation WHERE last_status = 'unknown'") == [(1,)]
-        assert query(other, "SELECT outcome FROM conversations_attempt") == [("unknown",)]
-        before = len(graph.sent)
-        other.start()
-        files = "SELECT count(*) FROM conversations_attachment WHERE state = 'stored'"
-        wait_until(lambda: query(other, files) == [(2,)])  # the drains are at work, and files come in
-        time.sleep(3)  # three ticks of every drain
-        assert len(graph.sent) == before
-        assert "4 messages wait" in other.manage("fence")
-        other.manage("fence", "--lift")
-        wait_until(lambda: len(graph.sent) >= before + 4)
-        time.sleep(2)
-        texts = sorted(sent["text"]["body"] for sent in graph.sent[before:])
-        assert texts == ["answer 0", "answer 1", "answer 2", "answer 3"], "each once, the unconfirmed one never"
+def test_a_restored_installation_says_nothing_until_a_manager_lets_it(restored, graph):
+    other, _told, rows = restored
+    statuses, *counts, attempts = rows[len(FROZEN) :]
+    assert statuses == [("queued", 4), ("received", 5), ("unknown", 1)]
+    assert counts == [[(0,)], [(0,)], [(1,)]]
+    assert attempts == [("unknown",)]
+    before = len(graph.sent)
+    other.start()
+    files = "SELECT count(*) FROM conversations_attachment WHERE state = 'stored'"
+    wait_until(lambda: query(other, files) == [(2,)])  # the drains are at work, and files come in
+    time.sleep(3)  # three ticks of every drain
+    assert len(graph.sent) == before
+    assert "4 messages wait" in other.manage("fence")
+    other.manage("fence", "--lift")
+    wait_until(lambda: len(graph.sent) >= before + 4)
+    time.sleep(2)
+    texts = sorted(sent["text"]["body"] for sent in graph.sent[before:])
+    assert texts == ["answer 0", "answer 1", "answer 2", "answer 3"], "each once, the unconfirmed one never"
 
 
-def test_a_place_that_is_not_empty_is_refused(house, backup):
-    assert "not empty" in refused(house, "backup", str(backup))
+def test_a_place_that_is_not_empty_is_refused(house, backup, empty):
+    with pytest.raises(backups.BadBackup, match="not empty"):
+        backups.write(backup)
     assert "The database is not empty" in refused(house, "restore", str(backup), "--yes")
-    with installation() as other:
-        (other.data / "media").mkdir()
-        (other.data / "media" / "old").write_text("old")
-        assert "is not empty. Move it away" in refused(other, "restore", str(backup), "--yes")
+    old = empty.data / "media" / "old"
+    old.parent.mkdir(exist_ok=True)
+    old.write_text("old")
+    assert "is not empty. Move it away" in refused(empty, "restore", str(backup), "--yes")
+    old.unlink()
+    assert is_empty(empty)
 
 
-def test_an_interrupted_backup_is_none(house, backup):
-    (house.data / "half.partial").mkdir()
-    assert "was interrupted" in refused(house, "backup", str(house.data / "half"))
-    with installation() as other:
-        assert "not a whole backup" in refused(other, "restore", str(house.data / "half.partial"), "--yes")
+def test_an_interrupted_backup_is_none(tmp_path):
+    (tmp_path / "half.partial").mkdir()
+    with pytest.raises(backups.BadBackup, match="was interrupted"):
+        backups.write(tmp_path / "half")
+    with pytest.raises(backups.BadBackup, match="not a whole backup"):
+        backups.read(tmp_path / "half.partial")
 
 
 @pytest.fixture
@@ -229,43 +259,38 @@ def spoil(copy, how):
 @pytest.mark.parametrize(
     ("how", "sentence"), [("dump", "damaged"), ("media", "has 0 files"), ("future", "Install that version")]
 )
-def test_a_backup_that_is_not_whole_restores_nothing(damaged, how, sentence):
+def test_a_backup_that_is_not_whole_is_known_before_anything_is_restored(damaged, how, sentence):
     spoil(damaged, how)
-    with installation() as other:
-        assert sentence in refused(other, "restore", str(damaged), "--yes")
-        assert not (other.data / "media").exists()
-        path = other.data / "db.sqlite3"
-        if "sqlite" in other.env["DATABASE_URL"]:
-            assert not path.exists()
-        else:
-            assert query(other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    with pytest.raises(backups.BadBackup, match=sentence):
+        backups.read(damaged)
 
 
-def test_a_dump_that_breaks_off_leaves_the_database_empty(damaged):
+def test_a_damaged_dump_restores_nothing(damaged, empty):
+    spoil(damaged, "dump")
+    assert "damaged" in refused(empty, "restore", str(damaged), "--yes")
+    assert is_empty(empty)
+
+
+def test_a_dump_that_breaks_off_leaves_nothing_behind(damaged, empty):
     [dump] = damaged.glob("database.*")
-    dump.write_bytes(dump.read_bytes()[:-4000])
+    size = 4000 if dump.suffix == ".dump" else dump.stat().st_size - 50
+    dump.write_bytes(dump.read_bytes()[:-size])
     manifest = json.loads((damaged / "manifest.json").read_bytes())
-    manifest["database_sha256"] = subprocess.run(
-        ["sha256sum", str(dump)], capture_output=True, text=True, check=True
-    ).stdout.split()[0]
+    manifest["database_sha256"] = backups.checksum(dump)
     (damaged / "manifest.json").write_text(json.dumps(manifest))
-    with installation() as other:
-        if "sqlite" in other.env["DATABASE_URL"]:
-            pytest.skip("SQLite reads a cut file only as far as it is asked")
-        refused(other, "restore", str(damaged), "--yes")
-        assert query(other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    refused(empty, "restore", str(damaged), "--yes")
+    assert is_empty(empty), "files neither: the next try finds an empty place"
 
 
-def test_a_restore_that_is_killed_leaves_the_database_empty(backup):
-    with installation() as other:
-        if "sqlite" in other.env["DATABASE_URL"]:
-            pytest.skip("SQLite gets its file by one rename")
-        code = KILLED.replace("DUMP", str(backup / "database.dump"))
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=other.env, check=False)
-        assert done.returncode == -signal.SIGKILL
-        alive = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        wait_until(lambda: query(other, alive + " AND backend_type = 'client backend'") == [(0,)])
-        assert query(other, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+def test_a_restore_that_is_killed_leaves_the_database_empty(backup, empty):
+    if "sqlite" in empty.env["DATABASE_URL"]:
+        pytest.skip("SQLite gets its file by one rename")
+    code = KILLED.replace("DUMP", str(backup / "database.dump"))
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=empty.env, check=False)
+    assert done.returncode == -signal.SIGKILL
+    alive = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    wait_until(lambda: query(empty, alive + " AND backend_type = 'client backend'") == [(0,)])
+    assert is_empty(empty)
 
 
 def test_without_the_keys_it_says_which_are_missing(house, backup):
@@ -276,7 +301,7 @@ def test_without_the_keys_it_says_which_are_missing(house, backup):
         assert "secrets cannot be read" in told
         assert key in told
         assert house.env["ENCRYPTION_KEYS"] not in (backup / "manifest.json").read_text()
-        assert "Sending is stopped" in other.manage("fence")
+        assert query(other, "SELECT reason FROM conversations_sendfence") == [("restored",)]
 
 
 def test_no_secret_is_on_a_command_line_or_in_the_manifest(house, backup):
@@ -286,12 +311,12 @@ def test_no_secret_is_on_a_command_line_or_in_the_manifest(house, backup):
     assert os.stat(backup).st_mode & 0o077 == 0
 
 
-def test_a_server_at_work_is_not_restored_into(backup):
-    with installation() as other:
-        if "sqlite" in other.env["DATABASE_URL"]:
-            pytest.skip("SQLite cannot tell")
-        with psycopg.connect(other.env["DATABASE_URL"]):
-            assert "1 other connections" in refused(other, "restore", str(backup), "--yes")
+def test_a_server_at_work_is_not_restored_into(backup, empty):
+    if "sqlite" in empty.env["DATABASE_URL"]:
+        pytest.skip("SQLite cannot tell")
+    with psycopg.connect(empty.env["DATABASE_URL"]):
+        assert "1 other connections" in refused(empty, "restore", str(backup), "--yes")
+    assert is_empty(empty)
 
 
 @pytest.mark.parametrize(("found", "sentence"), [(None, "not installed"), ("13.2", "is version 13, the server 15")])

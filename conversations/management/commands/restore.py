@@ -32,8 +32,7 @@ class Command(BaseCommand):
             self._warn_of_keys(manifest)
             if not options["yes"] and not self._agreed(manifest):
                 raise CommandError("Nothing was restored.")
-            files, _size = backups.copy_files(folder / backups.MEDIA, Path(settings.MEDIA_ROOT))
-            dumps.restore(folder / manifest.database_file, afterwards(manifest))
+            files = self._restore(folder, manifest)
         except (backups.BadBackup, dumps.DumpFailed, OSError) as error:
             raise CommandError(str(error)) from error
         differing = self._compare(manifest)
@@ -70,6 +69,17 @@ class Command(BaseCommand):
     def _agreed(self, manifest: backups.Manifest) -> bool:
         self.stdout.write(f"Backup of {manifest.made_at}, version {manifest.version}, {manifest.server}.")
         return input("Restore it here? [y/N] ").strip().lower() in ("y", "yes")
+
+    def _restore(self, folder: Path, manifest: backups.Manifest) -> int:
+        """Files and database; returns how many files."""
+        source, target = folder / backups.MEDIA, Path(settings.MEDIA_ROOT)
+        try:
+            files, _size = backups.copy_files(source, target)
+            dumps.restore(folder / manifest.database_file, afterwards(manifest))
+        except BaseException:
+            backups.remove_files(source, target)
+            raise
+        return files
 
     def _compare(self, manifest: backups.Manifest) -> int:
         here = dumps.count(list(manifest.counts))
