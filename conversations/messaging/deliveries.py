@@ -148,12 +148,6 @@ def _sweep(inbox_id: int, external_id: str) -> int:
     return apply_parked(message) if message is not None else 0
 
 
-def delete_parked(older_than: dt.timedelta, limit: int = 5000) -> int:
-    """Delete updates parked longer ago, applied or not: their message will not come; returns how many."""
-    old = ParkedUpdate.objects.filter(created_at__lt=clock.now() - older_than).order_by("pk")
-    return ParkedUpdate.objects.filter(pk__in=list(old.values_list("pk", flat=True)[:limit])).delete()[0]
-
-
 def locked_message(**lookup: Any) -> Message | None:
     """One message with its conversation, both locked, the conversation first; None if there is none."""
     found = Message.objects.filter(**lookup).values_list("pk", "conversation").first()

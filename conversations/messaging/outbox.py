@@ -45,7 +45,8 @@ def drain(*, with_files: bool | None = None) -> bool:
         if not is_stored:
             return False  # what is known of these sends must not become unknown
         recover()
-        portfolio.release()
+        if not with_files:
+            portfolio.release()
         return _fly(flight, with_files) or landed > 0
     finally:
         if len(flight):

@@ -245,7 +245,7 @@ def _pour(source: Conversation, target: Conversation) -> None:
             mine.inbound_upto = F("inbound_upto") + read.inbound_upto
             mine.save(update_fields=["inbound_upto"])
     target.inbound_count += source.inbound_count
-    for field in ("window_expires_at", "free_entry_expires_at"):
+    for field in ("window_expires_at", "free_entry_expires_at", "next_send_at"):
         values = [value for value in (getattr(target, field), getattr(source, field)) if value]
         setattr(target, field, max(values) if values else None)
     waiting = [value for value in (target.waiting_since, source.waiting_since) if value]

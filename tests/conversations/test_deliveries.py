@@ -8,7 +8,7 @@ import uuid
 import pytest
 from django.db import transaction
 
-from conversations.ingest import housekeeping, retention
+from conversations.ingest import housekeeping
 from conversations.messaging import deliveries
 from conversations.messaging.models import Attempt, Message, ParkedUpdate
 from crm.foundation import clock
@@ -265,10 +265,3 @@ def test_a_failure_of_the_whole_number_stops_the_number_and_old_news_does_not(in
     arrive(inbox, payment_failed("new", now))
     inbox.refresh_from_db()
     assert inbox.circuit_code == "131042"
-
-
-def test_what_is_parked_for_a_message_that_never_comes_is_forgotten(inbox):
-    arrive(inbox, statuses(status("theirs", "sent", T0)))
-    assert deliveries.delete_parked(retention.PARKED_KEPT) == 0
-    ParkedUpdate.objects.update(created_at=clock.now() - retention.PARKED_KEPT - dt.timedelta(minutes=1))
-    assert deliveries.delete_parked(retention.PARKED_KEPT) == 1

@@ -213,11 +213,13 @@ def test_joined_conversations_add_up(inbox, now):
     arrive(inbox, messages(text("w.2", "otra", seconds(now - 4 * HOUR)) | hidden, contacts=anonymous))
     arrive(inbox, messages(text("w.3", "tercera", seconds(now - HOUR)) | hidden, contacts=anonymous))
     assert Conversation.objects.count() == 2
+    Conversation.objects.filter(identity__user_id="ES.1").update(next_send_at=now + HOUR)
     arrive(inbox, messages(text("w.4", "cuarta", seconds(now)), contacts=[person(ANA, "Ana", user_id="ES.1")]))
     conversation = only_conversation()
     assert (conversation.inbound_count, conversation.messages.count()) == (4, 5)
     assert Conversation.objects.with_unread(reader).get().unread == 3
     assert conversation.waiting_since == now - HOUR
+    assert conversation.next_send_at == now + HOUR, "what either was sent counts for the person's pace"
     assert conversation.last_preview == "cuarta"
     assert Contact.objects.count() == 1
 
