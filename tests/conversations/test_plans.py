@@ -5,15 +5,16 @@ returned. PLANS_AT=1000000 for a million messages.
 import contextlib
 import json
 import os
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from conversations.ingest import housekeeping, pipeline
+from conversations.ingest import pipeline, retention
 from conversations.live import replay
-from conversations.messaging import claiming, deliveries, media, outbox, portfolio
+from conversations.messaging import claiming, deliveries, outbox, portfolio
 from conversations.messaging.models import Conversation
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
@@ -126,10 +127,9 @@ def drains():
     yield "outbox claim", lambda: claiming.take(50, bulk=40, with_files=False), 4000
     yield "outbox release", portfolio.release, 4000
     yield "outbox recover", outbox.recover, PAGE
-    yield "retention of webhooks", housekeeping.delete_old_events, 1000
-    yield "retention of hints", replay.delete_old, 10
+    for rule in retention.RULES:
+        yield f"retention of {rule.name}", partial(rule.delete, retention.MOST), 1000
     yield "parked updates", deliveries.sweep_parked, PAGE
-    yield "uploads never sent", media.delete_unsent, 10
 
 
 def check(subtests, name, statements, most):
