@@ -57,7 +57,7 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 
-WHOLE = ("tests/browser/", "tests/test_cluster.py", "tests/test_message_path.py")
+WHOLE = ("tests/browser/", "tests/test_cluster.py", "tests/test_message_path.py", "tests/conversations/test_backup.py")
 
 
 class DearModulesWhole(LoadScopeScheduling):

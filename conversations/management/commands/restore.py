@@ -25,12 +25,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Check everything first, restore all or nothing, then compare with the manifest."""
-        folder: Path = options["folder"]
+        try:
+            self._handle(options["folder"], is_agreed=options["yes"])
+        finally:
+            connection.close()
+            if connection.vendor == "postgresql":
+                connection.close_pool()  # type: ignore[attr-defined]  # else Python waits 20 s for its threads
+
+    def _handle(self, folder: Path, *, is_agreed: bool) -> None:
         try:
             manifest = backups.read(folder)
             self._check_place()
             self._warn_of_keys(manifest)
-            if not options["yes"] and not self._agreed(manifest):
+            if not is_agreed and not self._agreed(manifest):
                 raise CommandError("Nothing was restored.")
             files = self._restore(folder, manifest)
         except (backups.BadBackup, dumps.DumpFailed, OSError) as error:
