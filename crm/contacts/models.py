@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from crm.contacts import visibility
 from crm.foundation import clock
-from crm.foundation.search import fold, search_text
+from crm.foundation.search import search_text, words_of
 from crm.staff.models import User
 
 
@@ -23,11 +23,7 @@ class ContactQuerySet(models.QuerySet["Contact"]):
 
     def search(self, text: str) -> Self:
         """Every word of `text` occurs in name, phone, username or WhatsApp id, accents and case aside."""
-        queryset = self
-        for word in fold(text).split()[:6]:
-            digits = word.lstrip("+")
-            queryset = queryset.filter(search_text__contains=digits if digits.isdigit() else word)
-        return queryset
+        return self.filter(*(Q(search_text__contains=word) for word in words_of(text)))
 
 
 class Contact(models.Model):

@@ -42,6 +42,13 @@ def test_webhooks_that_come_together_are_committed_together(inbox, writer, monke
     assert len(commits) <= 3
 
 
+@pytest.mark.parametrize("limit", ["QUEUE_MAX", "QUEUE_BYTES_MAX"])
+def test_above_its_bounds_the_queue_refuses_at_once(inbox, writer, monkeypatch, limit):
+    monkeypatch.setattr(batching, limit, 0)
+    assert asyncio.run(call(BODY))[0] == 503
+    assert WebhookEvent.objects.count() == 0
+
+
 def test_nothing_is_answered_before_its_commit(inbox, writer, monkeypatch):
     hold = threading.Event()
     real = batching.Batcher._commit
