@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.ingest import pipeline, together
 from conversations.ingest.models import EventItem, WebhookEvent
-from conversations.messaging import inbound, threads
+from conversations.messaging import inbound
 from conversations.messaging.models import Conversation, Message, ParkedUpdate
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock
@@ -200,20 +200,20 @@ def test_the_same_message_in_two_workers_at_the_same_moment_is_one(inbox, monkey
         pytest.skip("one writer at a time")
     arrive(inbox, from_somebody(1, "w.0"))
     ours, theirs = store(inbox, from_somebody(1, "w.same")), store(inbox, from_somebody(1, "w.same"))
-    open_together = threads.open_together
+    with_people = together._with_people
 
     def they_process_theirs():
         pipeline.process([theirs])
         connection.close()
 
     def meanwhile(*args, **kwargs):  # we have looked: the message is not there yet
-        monkeypatch.setattr(threads, "open_together", open_together)
+        monkeypatch.setattr(together, "_with_people", with_people)
         they = threading.Thread(target=they_process_theirs)
         they.start()
         they.join(20)
-        return open_together(*args, **kwargs)
+        return with_people(*args, **kwargs)
 
-    monkeypatch.setattr(threads, "open_together", meanwhile)
+    monkeypatch.setattr(together, "_with_people", meanwhile)
     pipeline.process([ours])
     assert Message.objects.filter(external_id="w.same").count() == 1
     assert [ours.items.get().outcome, theirs.items.get().outcome] == ["known", "recorded"]
