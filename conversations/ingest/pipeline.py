@@ -96,6 +96,8 @@ def process(events: Sequence[WebhookEvent]) -> None:
             _land_together(chunk)
         except PASSING as error:
             _put_back([item.event for item in chunk], error)
+            for item in chunk:
+                rest.pop(item.event.pk, None)  # not to be held any longer
             continue
         except Exception as error:  # noqa: BLE001 (whatever it was, alone it costs one item)
             log.info("items did not land together", count=len(chunk), **_where(error))
@@ -107,7 +109,7 @@ def process(events: Sequence[WebhookEvent]) -> None:
             return
         leased_at = _hold(rest, leased_at)
         _process_alone(event)
-        rest.pop(pk)
+        rest.pop(pk, None)
 
 
 def _is_time_to_go(rest: Mapping[int, WebhookEvent]) -> bool:

@@ -8,7 +8,6 @@ from django.db.models import Max
 
 from conversations.live.models import LiveHint
 from conversations.live.publish import frame_of
-from crm.foundation import clock
 
 MOST = 300
 SCANNED = 2000
@@ -45,16 +44,6 @@ def ids_between(last: int, top: int, limit: int) -> list[int]:
 def _between(last: int, top: int) -> Any:
     place = _place()
     return LiveHint.objects.filter(**{f"{place}__gt": last, f"{place}__lte": top}).order_by(place, "pk")
-
-
-def delete_old(limit: int = 5000) -> int:
-    """Delete up to `limit` hints past their 48 hours, all but the newest of them, which says from where on the log is
-    whole; returns how many.
-    """
-    old = LiveHint.objects.filter(created_at__lt=clock.real() - RETENTION).order_by("created_at", "pk")
-    chosen = list(old.values_list("pk", _place())[: limit + 1])
-    newest = max((place for _pk, place in chosen), default=0)
-    return LiveHint.objects.filter(pk__in=[pk for pk, place in chosen if place < newest]).delete()[0]
 
 
 def _place() -> str:
