@@ -19,6 +19,7 @@ class Simulation:
 
     def __init__(self, url: str) -> None:
         self.url = f"{url}/simulator/api/"
+        self.moved = False
 
     def call(self, path: str, wanted: dict[str, Any] | None = None) -> Any:
         """GET, or POST with `wanted`; the answer's JSON."""
@@ -33,12 +34,16 @@ class Simulation:
 
     def move_clock(self, **wanted: int) -> None:
         """`offset` or `advance`, in seconds."""
+        self.moved = True
         self.call("clock", wanted)
 
     def behave(self) -> None:
-        """Everything back to normal."""
+        """Everything back to normal, and the product told: it looks at the clock once a second."""
         self.settings(reset=True)
-        self.move_clock(offset=0)
+        if self.moved:
+            self.move_clock(offset=0)
+            time.sleep(2.2)
+            self.moved = False
 
     def customer(self, name: str, to: str = CLAIMS) -> "Customer":
         """Somebody whom the business does not know yet."""

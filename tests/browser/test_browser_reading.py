@@ -146,13 +146,15 @@ def test_single_keys_can_be_switched_off(open_desk: OpenDesk, simulation: Simula
 
 def test_the_list_does_not_move_under_the_pointer(open_desk: OpenDesk, simulation: Simulation) -> None:
     first, second = simulation.customer("Mila"), simulation.customer("Nora")
-    first.writes("Yo primero")
-    second.writes("Y yo")
     ana = open_desk(ANA)
-    expect(ana.preview(second)).to_contain_text("Y yo")
+    first.writes("Yo primero")
+    ana.page.wait_for_timeout(1100)  # WhatsApp counts in seconds: within one, the order is open
+    second.writes("Y yo")
+    expect(ana.rows.nth(0)).to_contain_text("Y yo")
+    expect(ana.rows.nth(1)).to_contain_text("Yo primero")
     ana.rows.nth(2).hover()
     order = ana.page.locator(".row-name").all_text_contents()
-    ana.page.wait_for_timeout(1100)  # WhatsApp counts in seconds: within one, the order would stay
+    ana.page.wait_for_timeout(1100)
     first.writes("¿Y lo mío?")
     pill = ana.page.get_by_test_id("new-pill")
     expect(pill).to_be_visible()
