@@ -1,5 +1,7 @@
 """Index of the app's models."""
 
+from conversations.answers.models import CannedAnswer
+from conversations.desk.models import Draft, SavedView
 from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.live.models import LiveHint
@@ -8,30 +10,41 @@ from conversations.messaging.models import (
     Attempt,
     Conversation,
     ConversationEvent,
+    ConversationPin,
     ConversationRead,
+    ConversationTag,
     MediaAttempt,
     Message,
     ParkedUpdate,
     PortfolioUse,
     Reaction,
+    ScheduledMessage,
     SendFence,
 )
+from conversations.notices.models import Notice
 
 __all__ = [
     "AppSecret",
     "Attachment",
     "Attempt",
+    "CannedAnswer",
     "Conversation",
     "ConversationEvent",
+    "ConversationPin",
     "ConversationRead",
+    "ConversationTag",
+    "Draft",
     "EventItem",
     "Inbox",
     "LiveHint",
     "MediaAttempt",
     "Message",
+    "Notice",
     "ParkedUpdate",
     "PortfolioUse",
     "Reaction",
+    "SavedView",
+    "ScheduledMessage",
     "SendFence",
     "WebhookEvent",
     "WhatsAppAccount",

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.db.models import Q, Value
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from conversations.desk.bubbles import Bubble, bubbles_of
+from conversations.desk.happenings import happening
 from conversations.messaging.models import Conversation, ConversationEvent, Message
 from crm.staff.models import Membership, Role, Team, User
 
@@ -123,7 +123,7 @@ def _with_events(
         (
             event.created_at,
             0,
-            {"type": "event", "event": {"id": event.pk, "text": _event_text(event), "at": event.created_at}},
+            {"type": "event", "event": {"id": event.pk, "text": happening(event), "at": event.created_at}},
         )
         for event in events.order_by("-created_at", "-pk")[:EVENTS_MAX]
     ]
@@ -151,30 +151,3 @@ def _with_dividers(merged: list[dict[str, Any]], unread: int) -> list[dict[str, 
 
 def _counts(bubble: Bubble) -> bool:
     return bubble.direction == "in" and bubble.kind not in ("system", "request_welcome")
-
-
-def _event_text(event: ConversationEvent) -> str:
-    who = event.user.name if event.user else ""
-    data = {"who": who, "assignee": event.data.get("assignee", ""), "team": event.data.get("team", "")}
-    match event.kind:
-        case "assigned" if who and who == data["assignee"]:
-            return _("%(who)s took the conversation") % data
-        case "assigned" if data["assignee"] and data["team"]:
-            return _("%(who)s assigned this to %(assignee)s (%(team)s)") % data
-        case "assigned" if data["assignee"]:
-            return _("%(who)s assigned this to %(assignee)s") % data
-        case "assigned" if data["team"]:
-            return _("%(who)s gave this to the team %(team)s") % data
-        case "assigned":
-            return _("%(who)s took the assignment away") % data
-        case "resolved":
-            return _("%(who)s resolved the conversation") % data
-        case "reopened" if who:
-            return _("%(who)s reopened the conversation") % data
-        case "reopened":
-            return _("Reopened by a new message")
-        case "wa_id_changed":
-            return _("This person has changed their phone number")
-        case "user_id_changed":
-            return _("WhatsApp gave this person a new id")
-    return event.kind

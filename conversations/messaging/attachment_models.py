@@ -9,6 +9,7 @@ from django.db.models import Q
 
 from conversations.messaging.conversation_models import Conversation
 from conversations.messaging.message_models import Message
+from conversations.messaging.schedule_models import ScheduledMessage
 from crm.foundation import clock
 from crm.staff.models import User
 
@@ -51,6 +52,14 @@ class Attachment(models.Model):
     sha256 = models.CharField(max_length=64, blank=True)
     width = models.PositiveIntegerField(null=True, blank=True)
     height = models.PositiveIntegerField(null=True, blank=True)
+    # Of voice messages and audio: length, 64 loudness peaks (0–100), and a rendition every browser plays.
+    duration_ms = models.PositiveIntegerField(null=True, blank=True)
+    peaks = models.JSONField(default=list, blank=True)
+    rendition = models.FileField(upload_to=upload_path, blank=True)
+    # The message to be sent later that will take it.
+    scheduled = models.ForeignKey(
+        ScheduledMessage, on_delete=models.SET_NULL, null=True, blank=True, related_name="attachments", db_index=False
+    )
     # The provider's media id: of inbound media (7 days) or of our upload (30 days from `handed_over_at`).
     external_id = models.CharField(max_length=256, blank=True)
     handed_over_at = models.DateTimeField(null=True, blank=True)
@@ -65,6 +74,8 @@ class Attachment(models.Model):
 
     class Meta:
         indexes: ClassVar = [
+            # files of a message to be sent later
+            models.Index(fields=["scheduled"], condition=Q(scheduled__isnull=False), name="attachment_scheduled"),
             # media drain
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="attachment_pending"),
             # uploads that were never sent

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from conversations.inboxes.models import Inbox
-from crm.contacts.models import ChannelIdentity, Contact
+from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.foundation import clock
 from crm.foundation.search import words_of
 from crm.staff.models import Role, Team, User
@@ -77,6 +77,13 @@ class Conversation(models.Model):
         RESOLVED = "resolved", _("Resolved")
         DORMANT = "dormant", _("Dormant")
 
+    class Priority(models.IntegerChoices):
+        NONE = 0, _("No priority")
+        LOW = 1, _("Low")
+        MEDIUM = 2, _("Medium")
+        HIGH = 3, _("High")
+        URGENT = 4, _("Urgent")
+
     # A message moves its conversation to the top of every list, and so writes each of its indexes anew: few.
     inbox = models.ForeignKey(Inbox, on_delete=models.PROTECT, related_name="conversations", db_index=False)
     identity = models.ForeignKey(
@@ -95,7 +102,10 @@ class Conversation(models.Model):
     team = models.ForeignKey(
         Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations", db_index=False
     )
-    # Counts every change of status, assignee or team: a stale form is refused.
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NONE)
+    # When a snoozed one comes back by itself; None: when the person writes.
+    snoozed_until = models.DateTimeField(null=True, blank=True)
+    # Counts every change of status, assignee, team, tags or priority: a stale form is refused.
     version = models.PositiveIntegerField(default=1)
     window_expires_at = models.DateTimeField(null=True, blank=True)
     # 72 hours after a click on an ad: what it costs, not what is allowed.
@@ -118,6 +128,9 @@ class Conversation(models.Model):
     # When the next message to this person may leave (GCRA of Meta's pair limit, shared by all workers).
     next_send_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    tags: "models.ManyToManyField[Tag, ConversationTag]" = models.ManyToManyField(
+        Tag, through="ConversationTag", related_name="conversations", blank=True
+    )
 
     objects = ConversationQuerySet.as_manager()
 
@@ -129,6 +142,10 @@ class Conversation(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["open", "pending", "snoozed", "resolved", "dormant"]),
                 name="conversation_status_is_known",
+            ),
+            models.CheckConstraint(condition=Q(priority__lte=4), name="conversation_priority_is_known"),
+            models.CheckConstraint(
+                condition=Q(snoozed_until=None) | Q(status="snoozed"), name="conversation_only_snoozed_comes_back"
             ),
         ]
         indexes: ClassVar = [
@@ -148,6 +165,15 @@ class Conversation(models.Model):
             ),
             # what a restricted agent sees beside their own
             models.Index(fields=["team"], condition=Q(assignee=None, team__isnull=False), name="conversation_of_team"),
+            # views Waiting and Window closing, and their counts
+            models.Index(
+                fields=["waiting_since", "id"],
+                condition=Q(status="open", waiting_since__isnull=False),
+                name="conversation_waiting",
+            ),
+            models.Index(fields=["window_expires_at", "id"], condition=Q(status="open"), name="conversation_closing"),
+            # view Snoozed, and the drain that wakes them
+            models.Index(fields=["snoozed_until", "id"], condition=Q(status="snoozed"), name="conversation_snoozed"),
             # drain of read marks
             models.Index(fields=["id"], condition=~Q(receipt_external_id=""), name="conversation_receipts"),
         ]
@@ -173,6 +199,42 @@ class Conversation(models.Model):
         if self.window_expires_at <= at:
             return "closed"
         return "closing" if self.window_expires_at - at < CLOSING else "open"
+
+
+class ConversationTag(models.Model):
+    """A tag on a conversation: who put it there and when."""
+
+    conversation = models.ForeignKey(
+        Conversation, on_delete=models.CASCADE, related_name="conversation_tags", db_index=False
+    )
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="conversation_tags", db_index=False)
+    added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    added_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["conversation", "tag"], name="conversationtag_once"),
+        ]
+        indexes: ClassVar = [models.Index(fields=["tag", "conversation"], name="conversationtag_filter")]
+
+    def __str__(self) -> str:
+        return f"{self.tag_id} on {self.conversation_id}"
+
+
+class ConversationPin(models.Model):
+    """A conversation one agent keeps at the top of their lists."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="pins")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False)
+    pinned_at = models.DateTimeField(default=clock.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "conversation"], name="conversationpin_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id} pinned by {self.user_id}"
 
 
 class ConversationRead(models.Model):

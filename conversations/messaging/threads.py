@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from conversations.inboxes.models import Inbox
 from conversations.messaging import events, previews, quotes, summary
 from conversations.messaging.models import (
-    Attachment,
     Conversation,
     ConversationRead,
     Message,
@@ -22,6 +21,7 @@ from conversations.messaging.models import (
 from crm.contacts.models import ChannelIdentity
 from crm.foundation import work
 from crm.foundation.errors import Conflict, Refusal
+from crm.foundation.repointing import repoint
 from crm.foundation.retrying import in_transaction
 from crm.foundation.rows import update_rows
 from crm.staff.models import Role, Team, User
@@ -233,10 +233,7 @@ def join_conversations(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
 
 def _pour(source: Conversation, target: Conversation) -> None:
     """Everything of `source` into `target`; `source` is deleted."""
-    source.messages.update(conversation=target)
-    source.events.filter(external_id__in=target.events.exclude(external_id=None).values("external_id")).delete()
-    source.events.update(conversation=target)
-    Attachment.objects.filter(conversation=source).update(conversation=target)
+    repoint(source, target, but=(ConversationRead,))
     for read in source.reads.all():
         mine, made = ConversationRead.objects.get_or_create(
             conversation=target, user_id=read.user_id, defaults={"inbound_upto": read.inbound_upto}

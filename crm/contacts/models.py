@@ -39,6 +39,12 @@ class Contact(models.Model):
     # False while the name is only what the person calls themselves on WhatsApp (shown as "~name").
     is_name_confirmed = models.BooleanField(default=False)
     phone = models.CharField(_("phone"), max_length=20, null=True, blank=True)
+    company = models.CharField(_("company"), max_length=200, blank=True)
+    language = models.CharField(_("language"), max_length=10, blank=True)  # BCP 47: "es", "pt-BR"
+    # Values of custom attributes by their key, each as `CustomAttribute.read` returns it.
+    attributes = models.JSONField(default=dict, blank=True)
+    # Counts every change a person makes: a stale form is refused.
+    version = models.PositiveIntegerField(default=1)
     last_inbound_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     search_text = models.TextField(blank=True, editable=False)
@@ -164,6 +170,54 @@ class Tag(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class CustomAttribute(models.Model):
+    """A field of contacts that the business has thought of: a key, a type, and what may be chosen."""
+
+    class Type(models.TextChoices):
+        TEXT = "text", _("Text")
+        NUMBER = "number", _("Number")
+        DATE = "date", _("Date")
+        CHOICE = "choice", _("Choice")
+        YES_NO = "yes_no", _("Yes or no")
+
+    key = models.SlugField(_("key"), max_length=50, unique=True)
+    label = models.CharField(_("label"), max_length=100)
+    type = models.CharField(_("type"), max_length=10, choices=Type, default=Type.TEXT)
+    choices = models.JSONField(_("choices"), default=list, blank=True)  # texts, for type "choice"
+    position = models.PositiveSmallIntegerField(_("position"), default=0)
+
+    class Meta:
+        verbose_name = _("custom attribute")
+        verbose_name_plural = _("custom attributes")
+        ordering: ClassVar = ["position", "label"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(type__in=["text", "number", "date", "choice", "yes_no"]),
+                name="customattribute_type_is_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class ContactNote(models.Model):
+    """What staff want to remember about a contact; the contact never sees it."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="notes", db_index=False)
+    text = models.TextField(_("text"))
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("contact note")
+        verbose_name_plural = _("contact notes")
+        indexes: ClassVar = [models.Index(fields=["contact", "-created_at"], name="contactnote_panel")]
+
+    def __str__(self) -> str:
+        return f"note {self.pk} on {self.contact_id}"
 
 
 class ContactTag(models.Model):

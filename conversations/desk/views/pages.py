@@ -17,15 +17,14 @@ from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.labels import page_labels
 from conversations.desk.queue import ViewQuery, views_for
 from conversations.desk.revision import REVISION
-from conversations.desk.rows import row_of, rows_of
 from conversations.desk.strip import composer_of
+from conversations.desk.views.lists import rows_context
+from conversations.desk.views.states import header_context
 from conversations.live import replay
 from conversations.live.registry import registry
 from conversations.messaging.models import Conversation
 from crm.foundation import clock
 from crm.staff.models import User
-
-IDS_MAX = 50
 
 
 @desk_view("GET")
@@ -44,45 +43,6 @@ def conversation(request: DeskRequest, pk: int) -> HttpResponse:
         response = render(request, "inbox/page.html", page_context(request) | thread_context(request, chosen))
     response["Vary"] = "HX-Request"
     return response
-
-
-@desk_view("GET")
-def more_rows(request: DeskRequest) -> HttpResponse:
-    """The next rows of a list."""
-    query = ViewQuery.of(request.GET)
-    found, cursor = query.page(request.user, request.GET.get("cursor", ""))
-    return render(request, "inbox/_rows.html", _rows_context(request, query, found, cursor))
-
-
-@desk_view("GET")
-def rows(request: DeskRequest) -> HttpResponse:
-    """Named rows, fresh; those that are not in the view (any longer) come as gone."""
-    query = ViewQuery.of(request.GET)
-    wanted = [pk for pk in map(read_pk, request.GET.get("ids", "").split(",")[:IDS_MAX]) if pk]
-    found = list(query.conversations(request.user).filter(pk__in=wanted))
-    present = {row.pk for row in found}
-    context = _rows_context(request, query, found, "")
-    return render(request, "inbox/_rows.html", context | {"gone": [pk for pk in wanted if pk not in present]})
-
-
-@desk_view("GET")
-def counts(request: DeskRequest) -> HttpResponse:
-    """How many open conversations each view has, and whether sending is stopped."""
-    views = views_for(request.user, ViewQuery.of(request.GET))
-    return render(request, "inbox/_counts.html", {"views": views, "fence": fence_of(request.user)})
-
-
-@desk_view("GET")
-def composer(request: DeskRequest, pk: int) -> HttpResponse:
-    """The strip above the composer."""
-    chosen = conversation_or_404(request, pk)
-    return render(request, "inbox/_composer_state.html", {"conversation": chosen, "composer": composer_of(chosen)})
-
-
-@desk_view("GET")
-def header(request: DeskRequest, pk: int) -> HttpResponse:
-    """The head of a thread."""
-    return render(request, "inbox/_header.html", header_context(request, conversation_or_404(request, pk)))
 
 
 @desk_view("GET")
@@ -118,7 +78,7 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
     head = registry.settled
     query = ViewQuery.of(request.GET)
     found, cursor = query.page(request.user)
-    return _rows_context(request, query, found, cursor) | {
+    return rows_context(request, query, found, cursor) | {
         "view": query.view,
         "status": query.status,
         "q": query.search,
@@ -147,18 +107,6 @@ def page_limits() -> dict[str, Any]:
     }
 
 
-def header_context(request: DeskRequest, chosen: Conversation, *, conflict: bool = False) -> dict[str, Any]:
-    """What the head of a thread shows."""
-    agents, teams = thread.assignable(chosen)
-    return {
-        "conversation": row_of(chosen, request.user),
-        "agents": agents,
-        "teams": teams,
-        "can_act": True,
-        "conflict": conflict,
-    }
-
-
 def thread_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]:
     """What a whole thread shows."""
     page = thread.latest(chosen, getattr(chosen, "unread", 0))
@@ -168,7 +116,3 @@ def thread_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]
         "after_cursor": page.after,
         "composer": composer_of(chosen),
     }
-
-
-def _rows_context(request: DeskRequest, query: ViewQuery, found: list[Conversation], cursor: str) -> dict[str, Any]:
-    return {"rows": rows_of(found, request.user), "next_cursor": cursor, "query": query.encoded}

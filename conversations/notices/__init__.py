@@ -1,0 +1,1 @@
+"""What staff should know: mentions in notes."""

@@ -1,0 +1,49 @@
+"""Notices to staff."""
+
+from typing import ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from conversations.messaging.models import Conversation, Message
+from crm.foundation import clock
+from crm.staff.models import User
+
+
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    """Notices by who asks."""
+
+    def visible_to(self, user: User) -> Self:
+        """Their own, of conversations they (still) see."""
+        return self.filter(user=user, conversation__in=Conversation.objects.visible_to(user).values("pk"))
+
+
+class Notice(models.Model):
+    """Somebody mentioned `user` in a note."""
+
+    class Kind(models.TextChoices):
+        MENTION = "mention"
+
+    kind = models.CharField(max_length=20, choices=Kind, default=Kind.MENTION)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="notices", db_index=False)
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NoticeQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "message", "kind"], name="notice_once"),
+            models.CheckConstraint(condition=Q(kind="mention"), name="notice_kind_is_known"),
+        ]
+        indexes: ClassVar = [
+            # view Mentions and its count
+            models.Index(fields=["user", "-created_at"], name="notice_of_user"),
+            models.Index(fields=["user", "conversation"], condition=Q(read_at=None), name="notice_unread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} for {self.user_id}"

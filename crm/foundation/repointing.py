@@ -1,0 +1,30 @@
+"""Everything that points at one row made to point at another, found by introspection."""
+
+from typing import Any
+
+from django.db.models import Exists, ForeignKey, Model, OuterRef, QuerySet, UniqueConstraint
+
+
+def repoint(source: Model, target: Model, *, but: tuple[type[Model], ...] = ()) -> None:
+    """Have every row with a foreign key to `source` point at `target` instead, those of the models in `but` aside.
+
+    What `target` has already by a unique constraint is deleted at `source`. Call it in a transaction, both locked.
+    """
+    for relation in source._meta.related_objects:
+        model, field = relation.related_model, relation.field
+        if isinstance(field, ForeignKey) and isinstance(model, type) and model not in but:
+            _repoint(model._base_manager.all(), field.name, source, target)
+
+
+def _repoint(rows: QuerySet[Any], name: str, source: Model, target: Model) -> None:
+    mine = rows.filter(**{name: source})
+    for others in _unique_with(rows.model, name):
+        theirs = rows.filter(**{name: target}, **{other: OuterRef(other) for other in others})
+        rows.filter(pk__in=list(mine.filter(Exists(theirs)).values_list("pk", flat=True))).delete()
+    mine.update(**{name: target})
+
+
+def _unique_with(model: type[Model], name: str) -> list[list[str]]:
+    """For each unique constraint with this field, its other fields."""
+    fields = [list(rule.fields) for rule in model._meta.constraints if isinstance(rule, UniqueConstraint)]
+    return [[other for other in names if other != name] for names in fields if name in names]
