@@ -3,6 +3,8 @@ export const body = document.body;
 export const data = body.dataset;
 export const config = JSON.parse(document.getElementById("page-config")?.textContent || "{}");
 export const me = Number(data.user);
+/** What this person chose (`conversations/desk/settings.py`); `emit("preferences")` follows a change. */
+export const preferences = config.preferences || {};
 
 const labels = config.labels || {};
 let skew = config.now ? config.now * 1000 - Date.now() : 0;
@@ -17,9 +19,15 @@ export function t(key, values = {}) {
   return (word ?? key).replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "");
 }
 
+// Types of the bus: each hint of the socket by its `t` (message.created, conversation.updated, read, typing, viewers, mention,
+// job …), and from the page: live, resync, session-lost, query, row, mounted, swapped, draft, preferences, key:<name>.
 const bus = new EventTarget();
 export const on = (type, handler) => bus.addEventListener(type, (event) => handler(event.detail));
 export const emit = (type, detail) => bus.dispatchEvent(new CustomEvent(type, { detail }));
+
+const modules = {};
+/** A module that is loaded when it is first needed, under its hashed name: `(await lazy("viewer")).open(…)`. */
+export const lazy = (name) => modules[name] ??= import(config.modules[name]).catch((error) => { delete modules[name]; throw error; });
 
 export class SessionLost extends Error {}
 export class Refused extends Error {

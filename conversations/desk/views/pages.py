@@ -16,7 +16,8 @@ from conversations.desk.forms import read_pk
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.labels import page_labels
 from conversations.desk.queue import ViewQuery, views_for
-from conversations.desk.revision import REVISION
+from conversations.desk.revision import REVISION, module_urls
+from conversations.desk.settings import Preferences
 from conversations.desk.strip import composer_of
 from conversations.desk.views.lists import rows_context
 from conversations.desk.views.states import header_context
@@ -89,8 +90,10 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
             "head": head,
             "rev": REVISION,
             "ws": "/ws/inbox/",
+            "modules": module_urls(),
             "now": clock.now().timestamp(),
             "user": {"id": request.user.pk, "name": request.user.name},
+            "preferences": Preferences.of(request.user).stored,
             "limits": page_limits(),
             "labels": page_labels(),
         },
