@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.dispatch import receiver
 
 from conversations.ingest import housekeeping, pipeline
-from conversations.messaging import division, events, fence, media, outbox, receipts, threads
+from conversations.messaging import division, events, fence, media, outbox, receipts, snoozing, threads
 from conversations.messaging.models import Conversation
 from crm.contacts import visibility
 from crm.contacts.identities import identities_joined, identity_divided
@@ -49,4 +49,5 @@ work.register("outbox", functools.partial(outbox.drain, with_files=False))
 work.register("outbox_files", functools.partial(outbox.drain, with_files=True))
 work.register("media", media.drain)
 work.register("receipts", receipts.drain)
+work.register("snoozing", snoozing.drain)
 work.register("housekeeping", housekeeping.drain)

@@ -60,3 +60,8 @@ def announce_status(message: Message) -> None:
 def announce_read(conversation: Conversation, user: User, upto: int) -> None:
     """Hint to a user's other devices that they have read up to `upto`."""
     publish.hint([f"u.{user.pk}"], "read", c=conversation.pk, user=user.pk, upto=upto)
+
+
+def announce_pin(conversation: Conversation, user: User) -> None:
+    """Hint to a user's own devices that they pinned or unpinned a conversation."""
+    publish.hint([f"u.{user.pk}"], "conversation.updated", c=conversation.pk, ver=conversation.version, what=["pin"])

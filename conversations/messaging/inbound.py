@@ -230,11 +230,13 @@ def _note_live(arrival: Arrival, received_at: dt.datetime) -> None:
         summary.note_answer(conversation)
     reopens = ("resolved", "snoozed", "dormant") if arrival.speaks else ("dormant",) if update.is_echo else ()
     if conversation.status in reopens:
-        was_dormant = conversation.status == Conversation.Status.DORMANT
-        conversation.status = Conversation.Status.OPEN
+        was, conversation.status = conversation.status, Conversation.Status.OPEN
+        conversation.snoozed_until = None
         conversation.version += 1
         arrival.reopens = True
-        if not was_dormant:
+        if was == Conversation.Status.SNOOZED:
+            events.record(conversation, "woken", why="message")
+        elif was != Conversation.Status.DORMANT:
             events.record(conversation, "reopened")
 
 

@@ -42,6 +42,14 @@ def note_answer(conversation: Conversation) -> None:
         )
 
 
+def asked_since(conversation: Conversation) -> dt.datetime | None:
+    """When the person wrote what nobody has answered yet; None if all is answered."""
+    asked, answered = spoken(conversation.messages.all()), answered_at(conversation)
+    if answered is not None:
+        asked = asked.filter(sort_at__gte=answered)
+    return asked.aggregate(at=Min("sort_at"))["at"]
+
+
 def show_newest(conversation: Conversation) -> None:
     """Renew preview and place in the list from the newest message, if there is one; saves nothing."""
     newest = conversation.messages.bubbles().exclude(direction="note").order_by("-sort_at", "-pk").first()

@@ -1,4 +1,4 @@
-"""Conversations: found or opened, assigned, resolved, reopened, read; joined when two accounts turn out to be one."""
+"""Conversations: found or opened, assigned, resolved, ranked, read; joined when two accounts turn out to be one."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,16 @@ NOTED = (
     "free_entry_expires_at",
     "waiting_since",
     "status",
+    "snoozed_until",
     "version",
+)
+# When two conversations become one, the livelier state is kept.
+LIVELIEST_FIRST = (
+    Conversation.Status.OPEN,
+    Conversation.Status.PENDING,
+    Conversation.Status.SNOOZED,
+    Conversation.Status.RESOLVED,
+    Conversation.Status.DORMANT,
 )
 
 
@@ -42,6 +51,13 @@ class NotAssignable(Refusal):
     """The chosen person or team cannot take this conversation."""
 
     code = "not_assignable"
+    http_status = 400
+
+
+class NothingToRead(Refusal):
+    """The person has written nothing that could be unread."""
+
+    code = "nothing_to_read"
     http_status = 400
 
 
@@ -129,7 +145,7 @@ def assign(
     conversation: Conversation, *, by: User, assignee: User | None, team: Team | None, version: int | None = None
 ) -> Conversation:
     """Give the conversation to a person and a team; raises Conflict if `version` is stale, NotAssignable."""
-    row = _current(conversation, version)
+    row = current(conversation, version)
     if assignee is not None and not (assignee.may_use_desk and _may_see(assignee, row)):
         raise NotAssignable(_("This person cannot see conversations of this number. Choose somebody else."))
     if (row.assignee, row.team) == (assignee, team):
@@ -153,18 +169,40 @@ def assign(
 @in_transaction
 def set_status(conversation: Conversation, status: str, *, by: User, version: int | None = None) -> Conversation:
     """Resolve or reopen; the same status again changes nothing. Raises Conflict if `version` is stale."""
-    row = _current(conversation, version)
+    row = current(conversation, version)
     if row.status == status:
         return row
-    row.status = status
+    kind = "resolved" if status == Conversation.Status.RESOLVED else "reopened"
+    if row.status == Conversation.Status.SNOOZED and kind == "reopened":
+        kind = "woken"
+    row.status, row.snoozed_until = Conversation.Status(status), None
     row.version += 1
-    fields = ["status", "version"]
     if status == Conversation.Status.RESOLVED:
         row.waiting_since = None
-        fields.append("waiting_since")
-    row.save(update_fields=fields)
-    kind = "resolved" if status == Conversation.Status.RESOLVED else "reopened"
+    elif row.waiting_since is None and not row.is_group:
+        row.waiting_since = summary.asked_since(row)
+    row.save(update_fields=["status", "snoozed_until", "waiting_since", "version"])
     events.record(row, kind, by=by, what=["status"])
+    return row
+
+
+def reopen(conversation: Conversation, *, by: User, version: int | None = None) -> Conversation:
+    """Back to the open ones; whoever still had no answer waits again. Raises Conflict if `version` is stale."""
+    return set_status(conversation, Conversation.Status.OPEN, by=by, version=version)
+
+
+@in_transaction
+def set_priority(
+    conversation: Conversation, priority: Conversation.Priority, *, by: User, version: int | None = None
+) -> Conversation:
+    """How urgent it is; the same again changes nothing. Raises Conflict if `version` is stale."""
+    row = current(conversation, version)
+    if row.priority == priority:
+        return row
+    before, row.priority = row.priority, priority
+    row.version += 1
+    row.save(update_fields=["priority", "version"])
+    events.record(row, "priority", by=by, what=["priority"], to=int(priority), before=before)
     return row
 
 
@@ -179,6 +217,25 @@ def mark_read(conversation: Conversation, user: User) -> None:
     events.announce_read(conversation, user, upto)
     if conversation.inbox.read_receipts:
         _ask_for_receipt(conversation, typing=False)
+
+
+@in_transaction
+def mark_unread(conversation: Conversation, user: User, from_message: Message | None = None) -> int:
+    """Make the last message of the person unread for this user, or all since `from_message`; returns how many are
+    unread now. Raises NothingToRead if the person has not written.
+    """
+    row = Conversation.objects.with_unread(user).get(pk=conversation.pk)
+    if not row.inbound_count:
+        raise NothingToRead(_("There is nothing to mark as unread: this person has not written yet."))
+    unread = max(row.unread, 1)
+    if from_message is not None:
+        here = Q(sort_at=from_message.sort_at, pk__gte=from_message.pk)
+        since = summary.spoken(row.messages.all()).filter(Q(sort_at__gt=from_message.sort_at) | here)
+        unread = min(max(since.count(), 1), row.inbound_count)
+    upto = row.inbound_count - unread
+    ConversationRead.objects.update_or_create(conversation=row, user=user, defaults={"inbound_upto": upto})
+    events.announce_read(row, user, upto)
+    return unread
 
 
 def note_typing(conversation: Conversation) -> None:
@@ -207,8 +264,9 @@ def _may_see(user: User, conversation: Conversation) -> bool:
     return Inbox.objects.visible_to(user).filter(pk=conversation.inbox_id).exists()
 
 
-def _current(conversation: Conversation, version: int | None) -> Conversation:
-    row = locked().select_related("assignee", "team").get(pk=conversation.pk)
+def current(conversation: Conversation, version: int | None) -> Conversation:
+    """The conversation as it stands now, locked for this transaction; raises Conflict if `version` is stale."""
+    row: Conversation = locked().select_related("assignee", "team").get(pk=conversation.pk)
     if version is not None and row.version != version:
         raise Conflict(
             _("Somebody else has just changed this conversation. This is how it stands now."), version=row.version
@@ -248,8 +306,8 @@ def _pour(source: Conversation, target: Conversation) -> None:
     waiting = [value for value in (target.waiting_since, source.waiting_since) if value]
     target.waiting_since = min(waiting) if waiting else None
     summary.note_answer(target)
-    if source.status == Conversation.Status.OPEN or target.status == Conversation.Status.DORMANT:
-        target.status = source.status
+    _keep_livelier(source, target)
+    target.priority = max(target.priority, source.priority)
     target.assignee = target.assignee or source.assignee
     target.team = target.team or source.team
     target.created_at = min(target.created_at, source.created_at)
@@ -261,6 +319,15 @@ def _pour(source: Conversation, target: Conversation) -> None:
     target.save()
     quotes.link_all(target)
     events.announce(target, "conversation.updated", what=["contact"], also=gone_groups)
+
+
+def _keep_livelier(source: Conversation, target: Conversation) -> None:
+    """Status of both in `target`; of two snoozed ones what comes back first."""
+    status = min((target.status, source.status), key=LIVELIEST_FIRST.index)
+    snoozed = [row.snoozed_until for row in (target, source) if row.status == Conversation.Status.SNOOZED]
+    ends = [until for until in snoozed if until is not None]
+    target.status = status
+    target.snoozed_until = min(ends) if ends and status == Conversation.Status.SNOOZED else None
 
 
 def _move_reactions(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:

@@ -1,0 +1,121 @@
+"""Tags on conversations, and pins: what a conversation is about, what one agent keeps at hand."""
+
+from collections.abc import Iterable
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from conversations.messaging import events, threads
+from conversations.messaging.models import Conversation, ConversationPin, ConversationTag
+from crm.contacts import profile
+from crm.contacts.models import Tag
+from crm.foundation.errors import Refusal
+from crm.foundation.retrying import in_transaction
+from crm.staff.models import User
+
+COLOURS = 16
+TAGS_MAX = 30
+PINS_MAX = 20
+
+
+class NotATag(Refusal):
+    """A tag that does not exist, or a name that cannot be one."""
+
+    code = "not_a_tag"
+    http_status = 400
+
+
+class TooMany(Refusal):
+    """More tags on a conversation, or pins of an agent, than anybody could overlook."""
+
+    code = "too_many"
+    http_status = 400
+
+
+@in_transaction
+def tag(conversation: Conversation, *tags: Tag, by: User, version: int | None = None) -> Conversation:
+    """Put tags on a conversation; those it has already change nothing. Raises TooMany, Conflict if `version` is
+    stale.
+    """
+    row = threads.current(conversation, version)
+    return _change(row, add=tags, remove=(), by=by)
+
+
+@in_transaction
+def untag(conversation: Conversation, *tags: Tag, by: User, version: int | None = None) -> Conversation:
+    """Take tags off a conversation; those it has not change nothing. Raises Conflict if `version` is stale."""
+    row = threads.current(conversation, version)
+    return _change(row, add=(), remove=tags, by=by)
+
+
+@in_transaction
+def set_tags(conversation: Conversation, tags: Iterable[Tag], *, by: User, version: int | None = None) -> Conversation:
+    """Have exactly these tags. Raises TooMany, Conflict if `version` is stale."""
+    row = threads.current(conversation, version)
+    return _change(row, add=tuple(tags), remove=tuple(row.tags.all()), by=by)
+
+
+def _change(row: Conversation, *, add: Iterable[Tag], remove: Iterable[Tag], by: User) -> Conversation:
+    has = {one.pk: one for one in row.tags.all()}
+    wanted = {one.pk: one for one in add}
+    added = [one for pk, one in wanted.items() if pk not in has]
+    removed = [one for one in {one.pk: one for one in remove}.values() if one.pk in has and one.pk not in wanted]
+    if added and len(has) + len(added) - len(removed) > TAGS_MAX:
+        raise TooMany(_("A conversation can have %(most)d tags at most. Take one off first.") % {"most": TAGS_MAX})
+    if not added and not removed:
+        return row
+    row.conversation_tags.filter(tag__in=removed).delete()
+    ConversationTag.objects.bulk_create(
+        [ConversationTag(conversation=row, tag=one, added_by=by) for one in added], ignore_conflicts=True
+    )
+    row.version += 1
+    row.save(update_fields=["version"])
+    for kind, changed in (("tagged", added), ("untagged", removed)):
+        if changed:
+            events.record(row, kind, by=by, what=["tags"], tags=[one.name for one in changed])
+    return row
+
+
+def find(name: str) -> Tag:
+    """The tag of this name, whatever its case; raises NotATag."""
+    found = profile.find_tag(name.strip())
+    if found is None:
+        raise NotATag(_("There is no tag with this name. A manager can create it."))
+    return found
+
+
+@in_transaction
+def find_or_make(name: str) -> Tag:
+    """The tag of this name, made if there is none; raises NotATag for what cannot be a name."""
+    name = " ".join(name.split())
+    most = Tag._meta.get_field("name").max_length or 0
+    if not name or len(name) > most or not name.isprintable():
+        raise NotATag(_("Give the tag a name of 1 to %(most)d characters.") % {"most": most})
+    found = profile.find_tag(name)
+    if found is not None:
+        return found
+    try:
+        with transaction.atomic():
+            return Tag.objects.create(name=name, colour=Tag.objects.count() % COLOURS)
+    except IntegrityError:  # somebody else makes it at this moment
+        return find(name)
+
+
+@in_transaction
+def pin(conversation: Conversation, user: User) -> None:
+    """Keep it at the top of this user's lists; raises TooMany."""
+    if ConversationPin.objects.filter(user=user, conversation=conversation).exists():
+        return
+    if ConversationPin.objects.filter(user=user).count() >= PINS_MAX:
+        raise TooMany(_("You have pinned %(most)d conversations. Unpin one first.") % {"most": PINS_MAX})
+    _pinned, made = ConversationPin.objects.get_or_create(user=user, conversation=conversation)
+    if made:
+        events.announce_pin(conversation, user)
+
+
+@in_transaction
+def unpin(conversation: Conversation, user: User) -> None:
+    """Back to its place in this user's lists."""
+    gone, _kinds = ConversationPin.objects.filter(user=user, conversation=conversation).delete()
+    if gone:
+        events.announce_pin(conversation, user)
