@@ -29,6 +29,7 @@ from conversations.ingest.receiver import PATH as WEBHOOK_PATH  # noqa: E402
 from conversations.ingest.receiver import receive_webhook  # noqa: E402
 from conversations.live.publish import subscribe  # noqa: E402
 from conversations.live.registry import registry  # noqa: E402
+from conversations.live.viewers import viewers  # noqa: E402
 from crm.foundation import aio, work  # noqa: E402
 from crm.foundation.bodies import SMALL, BodyLimit  # noqa: E402
 
@@ -73,7 +74,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
         work.start()
         if ringer is not None:
             ringer.start()
-        tasks = [asyncio.create_task(watch_over_sockets()), asyncio.create_task(subscribe())]
+        tasks = [asyncio.create_task(watch_over_sockets()), asyncio.create_task(subscribe(viewers.hear))]
         if simulator is not None:
             await simulator.startup()
     except Exception as error:

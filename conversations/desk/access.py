@@ -11,11 +11,14 @@ from crm.staff.models import Membership, Role, User
 
 @dataclass(frozen=True)
 class Access:
-    """The live groups of a user, whether the inbox is open to them, and a fingerprint of all that decided it."""
+    """The live groups of a user, whether the inbox is open to them, a fingerprint of all that decided it, and whether
+    what they see is decided by conversation.
+    """
 
     groups: frozenset[str]
     is_allowed: bool
     fingerprint: str
+    is_restricted: bool = False
 
 
 NOBODY = Access(frozenset(), False, "")
@@ -43,4 +46,5 @@ def _access(user: User, teams: set[int], inboxes: dict[int, set[int]], everythin
     else:
         groups |= {f"inbox.{pk}" for team in teams for pk in inboxes[team]}
     facts = [user.password, user.role, str(user.is_active), *sorted(groups)]
-    return Access(frozenset(groups), user.may_use_desk, hashlib.sha256("|".join(facts).encode()).hexdigest())
+    fingerprint = hashlib.sha256("|".join(facts).encode()).hexdigest()
+    return Access(frozenset(groups), user.may_use_desk, fingerprint, user.role == Role.RESTRICTED)

@@ -1,4 +1,6 @@
-"""The socket of one browser tab: hints out, `hello` and `ping` in; no database work after sign-in."""
+"""The socket of one browser tab: hints out; `hello`, `ping`, which conversation is open and who types in; no database
+work after sign-in.
+"""
 
 import asyncio
 import time
@@ -12,7 +14,9 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from conversations.desk.access import NOBODY
 from conversations.desk.doorman import doorman
 from conversations.desk.revision import REVISION
+from conversations.live.keys import Place, read_key
 from conversations.live.registry import registry
+from conversations.live.viewers import viewers
 
 PROTOCOL = "wcrm.v1"
 BAD_FRAME, NOT_SIGNED_IN, NO_ACCESS, TOO_MANY_TABS, TOO_FAST = 4400, 4401, 4403, 4409, 4429
@@ -20,6 +24,7 @@ FRAME_MAX = 4096
 RATE, RATE_SECONDS = 20, 10.0
 TABS_MAX = 20
 QUEUE_MAX = 300
+TYPING_SECONDS = 2.0  # the same is told again after that at the earliest
 
 
 class DeskConsumer(AsyncWebsocketConsumer):
@@ -27,7 +32,10 @@ class DeskConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         """Sign in by the session cookie; close 4401, 4403 or 4409 after accepting if that fails."""
-        self.user_id, self.session_key, self.access, self.is_over = 0, "", NOBODY, False
+        self.user_id, self.seat_id, self.session_key, self.name, self.is_over = 0, 0, "", "", False
+        self.access = self.seat = NOBODY
+        self.place: Place | None = None
+        self.writing: tuple[str, float] | None = None  # mode, since when it was told
         self.queue: deque[str] = deque()
         self.wake = asyncio.Event()
         self.writer: asyncio.Task[None] | None = None
@@ -38,23 +46,24 @@ class DeskConsumer(AsyncWebsocketConsumer):
             await self.close(NOT_SIGNED_IN)
             return
         self.user_id, self.session_key, self.access = visitor.user_id, visitor.session_key, visitor.access
+        self.seat_id, self.seat, self.name = visitor.seat_id, visitor.seat, visitor.name
         if not self.access.is_allowed:
             await self.close(NO_ACCESS)
             return
-        if sum(getattr(socket, "user_id", 0) == self.user_id for socket in registry.sockets) >= TABS_MAX:
+        if sum(getattr(socket, "seat_id", 0) == self.seat_id for socket in registry.sockets) >= TABS_MAX:
             await self.close(TOO_MANY_TABS)
             return
         self.writer = asyncio.create_task(self._write())
-        registry.add(self, self.access.groups)
+        registry.add(self, self.access.groups | {f"seat.{self.seat_id}"})
 
     async def disconnect(self, code: int) -> None:
         """Leave the registry."""
-        registry.remove(self)
+        self._leave()
         if self.writer is not None:
             self.writer.cancel()
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Answer `hello` and `ping` from memory; anything else is a bad frame."""
+        """Answer `hello` and `ping` from memory, note what is open and typed; anything else is a bad frame."""
         if self.is_over:
             return
         now = time.monotonic()
@@ -64,13 +73,64 @@ class DeskConsumer(AsyncWebsocketConsumer):
         if len(self.frames) > RATE:
             await self._end(TOO_FAST)
             return
-        kind = _kind(text_data)
+        frame = _read(text_data)
+        kind = frame.get("t")
         if kind == "hello":
             self.deliver(_frame("ready", head=registry.settled, rev=REVISION))
         elif kind == "ping":
             self.deliver(_frame("pong", head=registry.settled))
-        else:
+        elif not (isinstance(kind, str) and self._took(kind, frame)):
             await self._end(BAD_FRAME)
+
+    def _took(self, kind: str, frame: dict[str, Any]) -> bool:
+        """Whether the frame is one about a conversation, and well formed."""
+        match (kind, frame):
+            case ("open", {"c": int(), "key": str(key)}):
+                self.close_conversation()
+                place = read_key(key, self.user_id)
+                if place is not None and place.conversation == frame["c"]:
+                    self._open(place)
+            case ("close", {"c": int()}):
+                self.close_conversation()
+            case ("typing", {"c": int(), "mode": "reply" | "note" as mode, "on": bool(on)}):
+                if self.place is not None and self.place.conversation == frame["c"] and not self.is_watching:
+                    self._type(str(mode), on=on)
+            case _:
+                return False
+        return True
+
+    @property
+    def is_watching(self) -> bool:
+        """Whether a manager looks on as somebody else: they hear, and nobody sees them."""
+        return self.seat_id != self.user_id
+
+    def close_conversation(self) -> None:
+        """Leave the group of the open conversation, if there is one."""
+        if self.place is None:
+            return
+        if self.writing is not None:
+            self._type(self.writing[0], on=False)
+        conversation, self.place = self.place.conversation, None
+        registry.part(self, f"conv.{conversation}")
+        viewers.leave(conversation, self)
+
+    def _open(self, place: Place) -> None:
+        self.place = place
+        registry.join(self, f"conv.{place.conversation}")
+        if self.is_watching:
+            viewers.greet(place.conversation)
+        else:
+            viewers.enter(place.conversation, self, self.user_id, self.name)
+
+    def _type(self, mode: str, *, on: bool) -> None:
+        """Tell the colleagues; the same again only after a while."""
+        now = time.monotonic()
+        if self.place is None or (not on and self.writing is None):
+            return
+        if on and self.writing is not None and self.writing[0] == mode and now - self.writing[1] < TYPING_SECONDS:
+            return
+        self.writing = (mode, now) if on else None
+        viewers.typing(self.place, self.user_id, self.name, mode=mode, on=on)
 
     def deliver(self, frame: str) -> None:
         """Queue a frame; a reader too slow for its queue gets one `resync` instead of everything."""
@@ -93,6 +153,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
     def _leave(self) -> None:
         """Hear nothing more, say nothing more."""
         self.is_over = True
+        self.close_conversation()
         registry.remove(self)
 
     async def _write(self) -> None:
@@ -108,15 +169,14 @@ class DeskConsumer(AsyncWebsocketConsumer):
         return bool(origin.netloc) and origin.netloc == headers.get(b"host", b"").decode("latin-1")
 
 
-def _kind(text: str | None) -> str:
+def _read(text: str | None) -> dict[str, Any]:
     if text is None or len(text) > FRAME_MAX:
-        return ""
+        return {}
     try:
         frame = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return ""
-    kind = frame.get("t") if isinstance(frame, dict) else None
-    return kind if isinstance(kind, str) else ""
+        return {}
+    return frame if isinstance(frame, dict) else {}
 
 
 def _frame(kind: str, **payload: Any) -> str:

@@ -16,6 +16,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.utils.crypto import constant_time_compare
 
+from conversations.desk import viewing
 from conversations.desk.access import Access, access_of
 from crm.foundation import clock
 from crm.staff.models import User
@@ -25,11 +26,16 @@ COOKIE_MAX = 8192
 
 @dataclass(frozen=True)
 class Visitor:
-    """A signed-in user, the session that says so, and what is open to them."""
+    """Whom the socket hears as, the session that says so, what is open to them; and who really sits there: themselves,
+    or a manager looking on.
+    """
 
     user_id: int
+    name: str
     session_key: str
     access: Access
+    seat_id: int
+    seat: Access
 
 
 class Doorman:
@@ -85,14 +91,17 @@ def _read(session_keys: Sequence[str]) -> dict[str, Visitor]:
     store = SessionStore()
     rows = Session.objects.filter(session_key__in=session_keys, expire_date__gt=clock.real())
     sessions = {row.session_key: store.decode(row.session_data) for row in rows}
-    wanted = {data[SESSION_KEY] for data in sessions.values() if SESSION_KEY in data}
+    wanted = {data[name] for data in sessions.values() for name in (SESSION_KEY, viewing.SESSION_NAME) if name in data}
     users = {str(user.pk): user for user in User.objects.filter(pk__in=wanted, is_active=True)}
     access = access_of(users.values())
     visitors = {}
     for session_key, data in sessions.items():
         user = users.get(data.get(SESSION_KEY, ""))
         if user is not None and _is_of(data, user):
-            visitors[session_key] = Visitor(user.pk, session_key, access[user.pk])
+            seen = viewing.allowed(user, users.get(data.get(viewing.SESSION_NAME, ""))) or user
+            visitors[session_key] = Visitor(
+                seen.pk, seen.name, session_key, access[seen.pk], seat_id=user.pk, seat=access[user.pk]
+            )
     return visitors
 
 

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from conversations.desk import viewing
 from conversations.messaging.errors import SendRefused
 from conversations.messaging.models import Conversation
 from crm.foundation.errors import Refusal
@@ -20,14 +22,15 @@ View = Callable[..., HttpResponse]
 
 
 class DeskRequest(HttpRequest):
-    """A request that has passed the gate."""
+    """A request that has passed the gate; `viewer` is the manager who sees the inbox as `user` does, if one does."""
 
     user: User
+    viewer: User | None
 
 
-def desk_view(*methods: str) -> Callable[[View], View]:
+def desk_view(*methods: str, as_oneself: bool = False) -> Callable[[View], View]:
     """Allow these methods to signed-in users of the desk; a refusal becomes 422 (composer) or its own status, with
-    X-Error.
+    X-Error. A manager who looks on as somebody else sees what they see (unless `as_oneself`) and changes nothing.
     """
 
     def decorate(view: View) -> View:
@@ -35,14 +38,27 @@ def desk_view(*methods: str) -> Callable[[View], View]:
         def gate(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.may_use_desk:  # type: ignore[union-attr]
                 raise PermissionDenied
+            request.viewer = None  # type: ignore[attr-defined]
+            seen = None if as_oneself else viewing.seen_by(request)
             try:
-                return view(request, *args, **kwargs)
+                return view(request, *args, **kwargs) if seen is None else _look(view, request, seen, *args, **kwargs)
             except Refusal as refusal:
                 return refuse(request, refusal)
 
         return require_http_methods(methods)(never_cache(login_required(gate)))
 
     return decorate
+
+
+def _look(view: View, request: HttpRequest, seen: User, *args: Any, **kwargs: Any) -> HttpResponse:
+    """What `seen` would get; whatever the view writes is undone."""
+    if request.method not in ("GET", "HEAD"):
+        raise viewing.OnlyLooking
+    request.viewer, request.user = request.user, seen  # type: ignore[attr-defined]
+    with transaction.atomic():
+        response = view(request, *args, **kwargs)
+        transaction.set_rollback(True)
+    return response
 
 
 def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:

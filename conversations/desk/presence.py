@@ -17,12 +17,17 @@ from conversations.live import replay
 from conversations.live.models import LiveHint
 from conversations.live.publish import frame_of
 from conversations.live.registry import Socket, registry
+from conversations.live.viewers import viewers
+from conversations.messaging.models import Conversation
 from crm.foundation import clock
 from crm.staff.models import User
 
 log = structlog.get_logger(__name__)
 
 CHECK_ACCESS_EVERY = 5
+Owner = tuple[int | None, int | None]
+"""The assignee and the team of a conversation."""
+
 COMPARED = 5000  # hints a second; of more nobody can say what was missed
 
 
@@ -34,6 +39,7 @@ async def watch_over_sockets() -> None:
     while True:
         try:
             await watch.look()
+            viewers.look()
             if clock.offset() != offset:
                 offset = clock.offset()
                 registry.broadcast(_frame("resync"))
@@ -82,13 +88,27 @@ def _frame(kind: str) -> str:
 
 async def _check_access() -> None:
     sockets = [cast("DeskConsumer", socket) for socket in registry.sockets]
-    known = await asyncio.to_thread(_read, {s.user_id for s in sockets}, {s.session_key for s in sockets})
+    people = {s.user_id for s in sockets} | {s.seat_id for s in sockets}
+    opened = {s.place.conversation for s in sockets if s.place is not None and s.access.is_restricted}
+    known, sessions, owners = await asyncio.to_thread(_read, people, {s.session_key for s in sockets}, opened)
     for socket in sockets:
-        access = known[0].get(socket.user_id, NOBODY)
-        if socket.session_key not in known[1] or not access.fingerprint:
+        access, seat = known.get(socket.user_id, NOBODY), known.get(socket.seat_id, NOBODY)
+        if socket.session_key not in sessions or not access.fingerprint:
             socket.hang_up(NOT_SIGNED_IN)
-        elif access != socket.access:
-            socket.hang_up(NOT_SIGNED_IN if access.is_allowed else NO_ACCESS)
+        elif access != socket.access or seat != socket.seat:
+            socket.hang_up(NOT_SIGNED_IN if access.is_allowed and seat.is_allowed else NO_ACCESS)
+        elif socket.place is not None and not _still_sees(socket, owners.get(socket.place.conversation)):
+            socket.close_conversation()
+
+
+def _still_sees(socket: DeskConsumer, owner: Owner | None) -> bool:
+    """Whether a restricted agent still sees the conversation they have open, as `Conversation.visible_to` has it;
+    others see all of their numbers.
+    """
+    if not socket.access.is_restricted:
+        return True
+    assignee, team = owner or (None, None)
+    return assignee == socket.user_id or (assignee is None and f"team.{team}" in socket.access.groups)
 
 
 def _read_log(last: int | None, top: int) -> tuple[int, list[int]]:
@@ -108,12 +128,18 @@ def _read_hints(pks: list[int]) -> list[LiveHint]:
         close_old_connections()
 
 
-def _read(user_ids: set[int], session_keys: set[str]) -> tuple[dict[int, Access], set[Any]]:
-    """Access by user and the sessions that still live: five queries for all sockets of the process."""
+def _read(
+    user_ids: set[int], session_keys: set[str], opened: set[int]
+) -> tuple[dict[int, Access], set[Any], dict[int, Owner]]:
+    """Access by user, the sessions that still live, and whose the conversations are that restricted agents have open:
+    five queries for all sockets of the process, six if there are such.
+    """
     close_old_connections()
     try:
         access = access_of(User.objects.filter(pk__in=user_ids))
         live = Session.objects.filter(session_key__in=session_keys, expire_date__gt=clock.real())
-        return access, set(live.values_list("session_key", flat=True))
+        rows = Conversation.objects.filter(pk__in=opened).values_list("pk", "assignee_id", "team_id") if opened else ()
+        owners = {pk: (assignee, team) for pk, assignee, team in rows}
+        return access, set(live.values_list("session_key", flat=True)), owners
     finally:
         close_old_connections()

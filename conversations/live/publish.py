@@ -5,7 +5,7 @@ the others.
 import asyncio
 import contextlib
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,7 +17,7 @@ from django.db import transaction
 from redis.exceptions import RedisError
 
 from conversations.live.models import LiveHint
-from conversations.live.registry import Hint, registry
+from conversations.live.registry import registry
 from crm.foundation import aio
 
 log = structlog.get_logger(__name__)
@@ -75,11 +75,16 @@ def publish(frames: Iterable[tuple[list[str], dict[str, Any]]]) -> None:
     """
     hints = [(groups, orjson.dumps(frame).decode(), frame.get("id", 0)) for groups, frame in frames]
     registry.deliver_threadsafe(hints)
+    gossip({"hints": hints})
+
+
+def gossip(said: dict[str, Any]) -> None:
+    """Say something to the other processes, if there are any; may be lost."""
     if settings.REDIS_URL:
-        asyncio.run_coroutine_threadsafe(_to_other_processes(hints), aio.loop())
+        asyncio.run_coroutine_threadsafe(_to_other_processes(said), aio.loop())
 
 
-async def _to_other_processes(hints: list[Hint]) -> None:
+async def _to_other_processes(said: dict[str, Any]) -> None:
     global _pending
     if _pending >= MAX_PENDING:  # Redis is away or slow: a hint may be lost
         return
@@ -87,16 +92,16 @@ async def _to_other_processes(hints: list[Hint]) -> None:
     try:
         layer = get_channel_layer()
         if layer is not None:
-            await layer.group_send(LAYER_GROUP, {"type": "live.hints", "from": PROCESS, "hints": hints})
+            await layer.group_send(LAYER_GROUP, {"type": "live.said", "from": PROCESS} | said)
     except AWAY as error:
         log.warning("hint not passed on", error=type(error).__name__)
     finally:
         _pending -= 1
 
 
-async def subscribe() -> None:
-    """Pass hints of other processes to this one's sockets, for ever; reconnects by itself. One subscription per
-    process.
+async def subscribe(listen: Callable[[dict[str, Any]], None] = lambda said: None) -> None:
+    """Pass hints of other processes to this one's sockets, and all they say to `listen`, for ever; reconnects by
+    itself. One subscription per process.
     """
     while True:
         try:
@@ -110,6 +115,7 @@ async def subscribe() -> None:
                 if message.get("from") != PROCESS:
                     for groups, frame, head in message.get("hints", ()):
                         registry.deliver(groups, frame, head)
+                    listen(message)
         except asyncio.CancelledError:
             raise
         except AWAY as error:

@@ -27,7 +27,7 @@ class Registry:
         self._heard: dict[int, None] = {}  # ids of the last hints that were handed out, oldest first
         self.loop: asyncio.AbstractEventLoop | None = None
         self._groups: dict[str, set[Socket]] = defaultdict(set)
-        self._sockets: dict[Socket, frozenset[str]] = {}
+        self._sockets: dict[Socket, set[str]] = {}
 
     @property
     def sockets(self) -> tuple[Socket, ...]:
@@ -36,18 +36,34 @@ class Registry:
 
     def add(self, socket: Socket, groups: Iterable[str]) -> None:
         """Enter a socket into its groups."""
-        self._sockets[socket] = frozenset(groups)
+        self._sockets[socket] = set()
         self.newcomers.add(socket)
-        for group in self._sockets[socket]:
+        for group in groups:
+            self.join(socket, group)
+
+    def join(self, socket: Socket, group: str) -> None:
+        """Enter a socket that is here into one more group."""
+        if socket in self._sockets:
+            self._sockets[socket].add(group)
             self._groups[group].add(socket)
 
     def remove(self, socket: Socket) -> None:
         """Forget a socket."""
         self.newcomers.discard(socket)
-        for group in self._sockets.pop(socket, frozenset()):
-            self._groups[group].discard(socket)
-            if not self._groups[group]:
-                del self._groups[group]
+        for group in tuple(self._sockets.get(socket, ())):
+            self.part(socket, group)
+        self._sockets.pop(socket, None)
+
+    def part(self, socket: Socket, group: str) -> None:
+        """Take a socket out of one group."""
+        self._sockets.get(socket, set()).discard(group)
+        self._groups[group].discard(socket)
+        if not self._groups[group]:
+            del self._groups[group]
+
+    def members(self, group: str) -> set[Socket]:
+        """The sockets of a group; not to be changed."""
+        return self._groups.get(group, set())
 
     def has_heard(self, pk: int) -> bool:
         """Whether the hint with this id was handed out, as far back as is remembered."""

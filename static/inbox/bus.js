@@ -70,7 +70,8 @@ function becomeReady(frame) {
   emit("live");
 }
 
-function send(frame) {
+/** Says something on the socket, if it is open. */
+export function send(frame) {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(frame));
 }
 const hello = () => send({ v: 1, t: "hello", since });

@@ -22,6 +22,7 @@ from conversations.desk.strip import composer_of
 from conversations.desk.views.lists import rows_context
 from conversations.desk.views.states import header_context
 from conversations.live import replay
+from conversations.live.keys import Place, key_for
 from conversations.live.registry import registry
 from conversations.messaging.models import Conversation
 from crm.foundation import clock
@@ -118,4 +119,5 @@ def thread_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]
         "before_cursor": page.before,
         "after_cursor": page.after,
         "composer": composer_of(chosen),
+        "live_key": key_for(request.user.pk, Place(chosen.pk, chosen.inbox_id)),
     }

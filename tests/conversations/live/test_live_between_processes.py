@@ -101,7 +101,7 @@ async def test_without_redis_publishing_neither_raises_nor_loses_our_own_sockets
     registry.loop = asyncio.get_running_loop()
     await asyncio.to_thread(publish.publish, [(["u.7"], {"id": 1, "t": "x"})])
     await until(lambda: ear.heard)
-    assert await asyncio.to_thread(aio.run, publish._to_other_processes([(["u.7"], "{}", 1)]), 20) is None
+    assert await asyncio.to_thread(aio.run, publish._to_other_processes({"hints": [(["u.7"], "{}", 1)]}), 20) is None
 
 
 def test_hints_do_not_pile_up_behind_a_redis_that_hangs(monkeypatch):
@@ -111,5 +111,5 @@ def test_hints_do_not_pile_up_behind_a_redis_that_hangs(monkeypatch):
         raise AssertionError("asked")
 
     monkeypatch.setattr(publish, "get_channel_layer", layer)
-    aio.run(publish._to_other_processes([(["u.1"], "{}", 1)]), 5)
+    aio.run(publish._to_other_processes({"hints": [(["u.1"], "{}", 1)]}), 5)
     assert publish._pending == publish.MAX_PENDING
