@@ -1,8 +1,14 @@
 """Facts of a conversation's timeline in words."""
 
-from django.utils.translation import gettext as _
+import datetime as dt
+from typing import Any
 
-from conversations.messaging.models import ConversationEvent
+from django.utils import formats, timezone
+from django.utils.text import get_text_list
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from conversations.messaging.models import Conversation, ConversationEvent
 
 
 def happening(event: ConversationEvent) -> str:
@@ -26,8 +32,49 @@ def happening(event: ConversationEvent) -> str:
             return _("%(who)s reopened the conversation") % data
         case "reopened":
             return _("Reopened by a new message")
+        case "snoozed" | "woken":
+            return _snoozing(event, data)
+        case "tagged" | "untagged":
+            return _tags(event, data)
+        case "priority":
+            return _priority(event, data)
         case "wa_id_changed":
             return _("This person has changed their phone number")
         case "user_id_changed":
             return _("WhatsApp gave this person a new id")
     return event.kind
+
+
+def _snoozing(event: ConversationEvent, data: dict[str, Any]) -> str:
+    if event.kind == "woken":
+        if data["who"]:
+            return _("%(who)s ended the snooze") % data
+        by_message = event.data.get("why") == "message"
+        return _("Back from snooze: a new message") if by_message else _("Back from snooze: it is time")
+    until = _moment(event.data.get("until", ""))
+    if until:
+        return _("%(who)s snoozed the conversation until %(until)s") % (data | {"until": until})
+    return _("%(who)s snoozed the conversation until the person writes") % data
+
+
+def _tags(event: ConversationEvent, data: dict[str, Any]) -> str:
+    names = [str(name) for name in event.data.get("tags", [])]
+    data = data | {"tags": get_text_list(names, _("and"))}
+    if event.kind == "tagged":
+        return ngettext("%(who)s added the tag %(tags)s", "%(who)s added the tags %(tags)s", len(names)) % data
+    return ngettext("%(who)s removed the tag %(tags)s", "%(who)s removed the tags %(tags)s", len(names)) % data
+
+
+def _priority(event: ConversationEvent, data: dict[str, Any]) -> str:
+    rank = event.data.get("to")
+    if rank not in Conversation.Priority.values or not rank:
+        return _("%(who)s took the priority away") % data
+    return _("%(who)s set the priority to “%(priority)s”") % (data | {"priority": Conversation.Priority(rank).label})
+
+
+def _moment(text: str) -> str:
+    try:
+        at = dt.datetime.fromisoformat(text)
+    except ValueError:
+        return ""
+    return formats.date_format(timezone.localtime(at), "DATETIME_FORMAT")

@@ -32,38 +32,35 @@ class TooMany(Refusal):
     http_status = 400
 
 
-@in_transaction
 def tag(conversation: Conversation, *tags: Tag, by: User, version: int | None = None) -> Conversation:
-    """Put tags on a conversation; those it has already change nothing. Raises TooMany, Conflict if `version` is
-    stale.
-    """
-    row = threads.current(conversation, version)
-    return _change(row, add=tags, remove=(), by=by)
+    """Put tags on a conversation; those it has already change nothing. Raises as `change`."""
+    return change(conversation, add=tags, by=by, version=version)
 
 
-@in_transaction
 def untag(conversation: Conversation, *tags: Tag, by: User, version: int | None = None) -> Conversation:
-    """Take tags off a conversation; those it has not change nothing. Raises Conflict if `version` is stale."""
-    row = threads.current(conversation, version)
-    return _change(row, add=(), remove=tags, by=by)
+    """Take tags off a conversation; those it has not change nothing. Raises as `change`."""
+    return change(conversation, remove=tags, by=by, version=version)
 
 
 @in_transaction
-def set_tags(conversation: Conversation, tags: Iterable[Tag], *, by: User, version: int | None = None) -> Conversation:
-    """Have exactly these tags. Raises TooMany, Conflict if `version` is stale."""
+def change(
+    conversation: Conversation,
+    *,
+    add: Iterable[Tag] = (),
+    remove: Iterable[Tag] = (),
+    by: User,
+    version: int | None = None,
+) -> Conversation:
+    """Put tags on and take tags off; what is in both is put on. Raises TooMany, Conflict if `version` is stale."""
     row = threads.current(conversation, version)
-    return _change(row, add=tuple(tags), remove=tuple(row.tags.all()), by=by)
-
-
-def _change(row: Conversation, *, add: Iterable[Tag], remove: Iterable[Tag], by: User) -> Conversation:
     has = {one.pk: one for one in row.tags.all()}
     wanted = {one.pk: one for one in add}
     added = [one for pk, one in wanted.items() if pk not in has]
-    removed = [one for one in {one.pk: one for one in remove}.values() if one.pk in has and one.pk not in wanted]
-    if added and len(has) + len(added) - len(removed) > TAGS_MAX:
-        raise TooMany(_("A conversation can have %(most)d tags at most. Take one off first.") % {"most": TAGS_MAX})
+    removed = [has[pk] for pk in {one.pk for one in remove} if pk in has and pk not in wanted]
     if not added and not removed:
         return row
+    if added and len(has) + len(added) - len(removed) > TAGS_MAX:
+        raise TooMany(_("A conversation can have %(most)d tags at most. Take one off first.") % {"most": TAGS_MAX})
     row.conversation_tags.filter(tag__in=removed).delete()
     ConversationTag.objects.bulk_create(
         [ConversationTag(conversation=row, tag=one, added_by=by) for one in added], ignore_conflicts=True
