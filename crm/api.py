@@ -1,8 +1,10 @@
 """Index of the app's API routes: (prefix, viewset, basename)."""
 
-from crm.contacts.api import ContactViewSet, TagViewSet
+from crm.contacts.api import ID_PATTERN, AttributeViewSet, ContactViewSet, NotesOfContact, TagViewSet
 
 routes = [
+    ("attributes", AttributeViewSet, "attribute"),
     ("contacts", ContactViewSet, "contact"),
+    (rf"contacts/(?P<contact>{ID_PATTERN})/notes", NotesOfContact, "contact-note"),
     ("tags", TagViewSet, "tag"),
 ]

@@ -1,12 +1,22 @@
 """Index of the app's models."""
 
-from crm.contacts.models import ChannelIdentity, Contact, ContactNote, ContactTag, CustomAttribute, IdentityValue, Tag
+from crm.contacts.models import (
+    ChannelIdentity,
+    Contact,
+    ContactChange,
+    ContactNote,
+    ContactTag,
+    CustomAttribute,
+    IdentityValue,
+    Tag,
+)
 from crm.staff.models import ApiToken, Membership, Team, User
 
 __all__ = [
     "ApiToken",
     "ChannelIdentity",
     "Contact",
+    "ContactChange",
     "ContactNote",
     "ContactTag",
     "CustomAttribute",

@@ -1,16 +1,21 @@
-"""Contacts and tags in the API."""
+"""Contacts, their notes, tags and custom attributes in the API."""
 
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 from django.utils.translation import gettext as _
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.generics import get_object_or_404
 
-from crm.contacts import profile
+from crm.contacts import attributes, notes, profile
+from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import ContactFilter
-from crm.contacts.models import ChannelIdentity, Contact, Tag
+from crm.contacts.models import ChannelIdentity, Contact, ContactNote, CustomAttribute, Tag
 from crm.staff.api import HasScope, ManagersWrite, user_of
 
+ID_PATTERN = "[0-9]{1,18}"
 WRITABLE_KINDS = (Contact.Kind.PERSON, Contact.Kind.EMPLOYEE)
 TAGS_MAX = 50
 
@@ -34,6 +39,25 @@ class TagNames(serializers.ListField):
         return [tag.name for tag in instance.tags.all()]
 
 
+@extend_schema_field(OpenApiTypes.OBJECT)
+class AttributeValues(serializers.Field[dict[str, Any], Any, dict[str, Any], Contact]):
+    """Values of custom attributes by key; each has the type of its attribute."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        """The values as sent, once all of them can be read; null and "" mean none."""
+        if not isinstance(data, dict):
+            raise serializers.ValidationError(_("Send an object of values by key."))
+        try:
+            attributes.merged({}, data)
+        except InvalidValue as error:
+            raise serializers.ValidationError({error.extra["field"]: [str(error)]}) from error
+        return data
+
+    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
+        """As kept."""
+        return value
+
+
 class ContactSerializer(serializers.ModelSerializer[Contact]):
     """A person; their accounts come from WhatsApp and are read only."""
 
@@ -41,12 +65,37 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
     phone = serializers.CharField(
         max_length=50, required=False, allow_null=True, help_text="With country code; kept as E.164."
     )
+    company = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    language = serializers.CharField(
+        max_length=10, required=False, allow_blank=True, help_text="BCP 47, such as `es` or `pt-BR`."
+    )
     identities = IdentitySerializer(many=True, read_only=True)
     tags = TagNames(required=False, max_length=TAGS_MAX)
+    attributes = AttributeValues(
+        required=False, help_text="Values of custom attributes by key; what is left out stays, null takes one out."
+    )
+    version = serializers.IntegerField(
+        min_value=1,
+        max_value=2**31 - 1,
+        required=False,
+        help_text="In a PATCH: refuse it (409) if one of its fields was changed since this version.",
+    )
 
     class Meta:
         model = Contact
-        fields = ("id", "name", "kind", "phone", "identities", "tags", "created_at")
+        fields = (
+            "id",
+            "name",
+            "kind",
+            "phone",
+            "company",
+            "language",
+            "identities",
+            "tags",
+            "attributes",
+            "version",
+            "created_at",
+        )
         read_only_fields = ("created_at",)
 
     def validate_kind(self, kind: str) -> str:
@@ -59,10 +108,15 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
         """The E.164 form."""
         number = profile.number(phone) if phone else None
         if phone and number is None:
-            raise serializers.ValidationError(
-                _("This is not a phone number. Write it with its country code, such as +34 600 123 456.")
-            )
+            raise serializers.ValidationError(profile.not_a_number())
         return number
+
+    def validate_language(self, language: str) -> str:
+        """As BCP 47 writes it."""
+        try:
+            return profile.language(language)
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """A new contact needs something to be known by."""
@@ -72,6 +126,7 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
 
     def create(self, validated_data: dict[str, Any]) -> Contact:
         """A contact without accounts: those come when the person writes."""
+        validated_data.pop("version", None)
         return profile.write(Contact(), by=user_of(self.context["request"]), **validated_data)
 
     def update(self, instance: Contact, validated_data: dict[str, Any]) -> Contact:
@@ -92,7 +147,7 @@ class ContactViewSet(
     serializer_class = ContactSerializer
     filterset_class = ContactFilter
     http_method_names = ["get", "post", "patch", "head", "options"]
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = ID_PATTERN
 
     def get_queryset(self) -> QuerySet[Contact]:
         """Those the token's user may see."""
@@ -127,4 +182,115 @@ class TagViewSet(viewsets.ModelViewSet[Tag]):
     serializer_class = TagSerializer
     permission_classes = (HasScope, ManagersWrite)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = ID_PATTERN
+
+
+class NoteSerializer(serializers.ModelSerializer[ContactNote]):
+    """A note about a contact; `author` is a user's id."""
+
+    text = serializers.CharField(max_length=notes.TEXT_MAX)
+    author = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+
+    class Meta:
+        model = ContactNote
+        fields = ("id", "text", "author", "created_at", "edited_at")
+        read_only_fields = ("author", "created_at", "edited_at")
+
+    def create(self, validated_data: dict[str, Any]) -> ContactNote:
+        """By the token's user."""
+        return notes.add(self.context["contact"], validated_data["text"], by=user_of(self.context["request"]))
+
+    def update(self, instance: ContactNote, validated_data: dict[str, Any]) -> ContactNote:
+        """One's own only."""
+        text = validated_data.get("text", instance.text)
+        return notes.edit(instance, text, by=user_of(self.context["request"]))
+
+
+class NotesOfContact(viewsets.ModelViewSet[ContactNote]):
+    """What staff want to remember about a contact, newest first."""
+
+    queryset = ContactNote.objects.all()
+    serializer_class = NoteSerializer
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    lookup_value_regex = ID_PATTERN
+
+    def get_contact(self) -> Contact:
+        """The contact in the address, if the token's user may see it."""
+        return get_object_or_404(Contact.objects.visible_to(user_of(self.request)), pk=self.kwargs["contact"])
+
+    def get_queryset(self) -> QuerySet[ContactNote]:
+        """The notes of that contact."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset.none()
+        return ContactNote.objects.filter(contact=self.get_contact())
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        """Whose notes, for a new one."""
+        context = super().get_serializer_context()
+        if self.action == "create" and not getattr(self, "swagger_fake_view", False):
+            context["contact"] = self.get_contact()
+        return context
+
+    def perform_destroy(self, instance: ContactNote) -> None:
+        """One's own; a manager anybody's."""
+        notes.delete(instance, by=user_of(self.request))
+
+
+class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
+    """A field of contacts that the business has thought of."""
+
+    key = serializers.RegexField(
+        r"^[a-z][a-z0-9_]*$", max_length=50, help_text="Its name in `attributes`; stays for ever. a–z, 0–9 and _."
+    )
+    label = serializers.CharField(max_length=100)
+    type = serializers.ChoiceField(
+        CustomAttribute.Type.choices, required=False, default=CustomAttribute.Type.TEXT, help_text="Stays for ever."
+    )
+    choices = serializers.ListField(
+        child=serializers.CharField(max_length=100), required=False, max_length=100, help_text="For the type `choice`."
+    )
+    position = serializers.IntegerField(min_value=0, max_value=32767, required=False)
+
+    class Meta:
+        model = CustomAttribute
+        fields = ("id", "key", "label", "type", "choices", "position")
+
+    def validate_key(self, key: str) -> str:
+        """One attribute per key, and the same one for ever: contacts keep their values by it."""
+        if self.instance is not None and key != self.instance.key:
+            raise serializers.ValidationError(_("The key stays. Make a new attribute instead."))
+        if self.instance is None and CustomAttribute.objects.filter(key=key).exists():
+            raise serializers.ValidationError(_("There is already an attribute with this key. Choose another one."))
+        return key
+
+    def validate_type(self, type_: str) -> str:
+        """The values that contacts have are of it."""
+        if self.instance is not None and type_ != self.instance.type:
+            raise serializers.ValidationError(_("The type stays. Make a new attribute instead."))
+        return type_
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Something to choose from, each once, and only where one chooses; not too many attributes."""
+        type_ = self.instance.type if self.instance else attrs["type"]
+        choices = attrs.get("choices", self.instance.choices if self.instance else [])
+        if (type_ == CustomAttribute.Type.CHOICE) != bool(choices):
+            raise serializers.ValidationError({"choices": [_("The type choice needs choices, and no other has any.")]})
+        if len(set(choices)) < len(choices):
+            raise serializers.ValidationError({"choices": [_("Each choice once.")]})
+        if self.instance is None and CustomAttribute.objects.count() >= attributes.MOST:
+            raise serializers.ValidationError(_("There are too many attributes. Delete one that nobody needs."))
+        return attrs
+
+
+class AttributeViewSet(viewsets.ModelViewSet[CustomAttribute]):
+    """The custom attributes; deleting one takes its values off every contact."""
+
+    queryset = CustomAttribute.objects.all()
+    serializer_class = AttributeSerializer
+    permission_classes = (HasScope, ManagersWrite)
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    lookup_value_regex = ID_PATTERN
+
+    def perform_destroy(self, instance: CustomAttribute) -> None:
+        """With its values."""
+        attributes.remove(instance)

@@ -8,7 +8,7 @@ from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet
 
 
 class ContactFilter(django_filters.FilterSet):
-    """`?search=` and `?phone=`."""
+    """`?search=`, `?phone=`, `?tag=` and `?language=`."""
 
     search = django_filters.CharFilter(
         method="by_words",
@@ -18,6 +18,9 @@ class ContactFilter(django_filters.FilterSet):
     phone = django_filters.CharFilter(
         method="by_phone", max_length=50, help_text="A number with its country code, in any spelling."
     )
+
+    tag = django_filters.CharFilter(method="by_tag", max_length=50, help_text="The name of a tag, whatever its case.")
+    language = django_filters.CharFilter(field_name="language", max_length=10, help_text="Exactly, as `es` or `pt-BR`.")
 
     class Meta:
         model = Contact
@@ -34,3 +37,8 @@ class ContactFilter(django_filters.FilterSet):
             return queryset.none()
         accounts = ChannelIdentity.objects.filter(match_key=phones.match_key(digits))
         return queryset.filter(Q(phone=profile.number(value) or f"+{digits}") | Q(pk__in=accounts.values("contact_id")))
+
+    def by_tag(self, queryset: ContactQuerySet, name: str, value: str) -> ContactQuerySet:
+        """Those who have it; nobody if there is none of this name."""
+        tag = profile.find_tag(value)
+        return queryset.filter(contact_tags__tag=tag) if tag else queryset.none()

@@ -10,7 +10,8 @@ from django.db.models import Q
 from django.dispatch import Signal
 
 from crm.contacts import phones
-from crm.contacts.models import ChannelIdentity, Contact, ContactTag, IdentityValue
+from crm.contacts.models import ChannelIdentity, Contact, IdentityValue
+from crm.foundation.repointing import repoint
 
 identities_joined = Signal()
 """Sent inside the transaction with `kept` and `dropped` before the dropped identity is deleted: re-point what hangs on
@@ -333,17 +334,23 @@ def refresh_contact(identity: ChannelIdentity) -> None:
     identity.contact = contact
     if not contact.is_name_confirmed and identity.profile_name:
         contact.name = identity.profile_name
-    if identity.wa_id:
+    if identity.wa_id and not _is_written(contact):
         contact.phone = phones.e164(identity.wa_id)
     contact.refresh_search_text()
     contact.save(update_fields=["name", "phone", "search_text"])
 
 
+def _is_written(contact: Contact) -> bool:
+    """The phone is one that staff wrote over the account's number."""
+    last = contact.changes.filter(field="phone").order_by("-version").first()
+    return bool(contact.phone) and last is not None and last.after == contact.phone
+
+
 def _absorb(kept: Contact, gone: Contact) -> None:
-    for link in gone.contact_tags.all():
-        ContactTag.objects.get_or_create(
-            contact=kept, tag_id=link.tag_id, defaults={"added_by_id": link.added_by_id, "added_at": link.added_at}
-        )
+    repoint(gone, kept)
+    kept.company, kept.language = kept.company or gone.company, kept.language or gone.language
+    kept.attributes = gone.attributes | kept.attributes
+    kept.version = max(kept.version, gone.version) + 1
     if gone.is_name_confirmed and not kept.is_name_confirmed:
         kept.name, kept.is_name_confirmed = gone.name, True
     kept.created_at = min(kept.created_at, gone.created_at)

@@ -41,9 +41,9 @@ class Contact(models.Model):
     phone = models.CharField(_("phone"), max_length=20, null=True, blank=True)
     company = models.CharField(_("company"), max_length=200, blank=True)
     language = models.CharField(_("language"), max_length=10, blank=True)  # BCP 47: "es", "pt-BR"
-    # Values of custom attributes by their key, each as `CustomAttribute.read` returns it.
+    # Values of custom attributes by their key, each as `attributes.read` returns it.
     attributes = models.JSONField(default=dict, blank=True)
-    # Counts every change a person makes: a stale form is refused.
+    # Counts every change a person makes; `ContactChange.version` says which one changed what.
     version = models.PositiveIntegerField(default=1)
     last_inbound_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
@@ -210,6 +210,7 @@ class ContactNote(models.Model):
     text = models.TextField(_("text"))
     author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    edited_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("contact note")
@@ -218,6 +219,38 @@ class ContactNote(models.Model):
 
     def __str__(self) -> str:
         return f"note {self.pk} on {self.contact_id}"
+
+    def is_by(self, user: User) -> bool:
+        """Only who wrote a note may change it."""
+        return self.author_id == user.pk
+
+    def may_go(self, user: User) -> bool:
+        """Who wrote a note, and managers, may delete it."""
+        return self.is_by(user) or user.is_manager
+
+
+class ContactChange(models.Model):
+    """What a person changed about a contact: one row per field, with the value before and after."""
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="changes", db_index=False)
+    # name, kind, phone, company, language; "attributes.<key>"; tag and note (added: only `after`; gone: only `before`)
+    field = models.CharField(max_length=70)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    # The contact's version that this change made.
+    version = models.PositiveIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    created_at = models.DateTimeField(default=clock.now, editable=False)
+
+    class Meta:
+        verbose_name = _("contact change")
+        verbose_name_plural = _("contact changes")
+        indexes: ClassVar = [
+            models.Index(fields=["contact", "-created_at"], name="contactchange_timeline"),  # and: changed since?
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.field} of {self.contact_id}"
 
 
 class ContactTag(models.Model):

@@ -40,8 +40,12 @@ def test_a_contact_shows_its_accounts_and_tags(api):
         "name": identity.contact.name,
         "kind": "person",
         "phone": "+34600123456",
+        "company": "",
+        "language": "",
         "identities": [{"channel": "whatsapp", "wa_id": "34600123456", "user_id": "ES.1", "username": "ana"}],
         "tags": ["auto", "vip"],
+        "attributes": {},
+        "version": 1,
         "created_at": created_at,
     }
 
