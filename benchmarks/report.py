@@ -18,8 +18,8 @@ up to twofold between runs on shared machines: compare ratios. A missed goal sta
 
 REASONS = """## Why goals are missed
 
-- **Ingest against the limit.** The limit stores nothing. The product seals each body (AES-GCM), hands it to a batcher in
-  another thread, and answers only after a commit that is on the disk; database and client share the other core. With
+- **Ingest against the limit.** The limit stores nothing. The product seals each body (AES-GCM), hands it to a batcher
+  in another thread, and answers only after a commit that is on the disk; database and client share the other core. With
   FULL synchronisation SQLite commits in the server's own process, which meanwhile answers nothing.
 - **Ingest on SQLite beside drains and agents.** One process: pages, drains and ingest take turns at one interpreter and
   one writer. Whoever feels it moves to PostgreSQL and a worker (`docs/operations.md`).
@@ -27,7 +27,7 @@ REASONS = """## Why goals are missed
   quarantine. By profile the product's time goes into Django: a fifth writes messages of some 45 columns, a quarter
   builds and reads statements (about 25 for a batch), a tenth makes model objects, a tenth reads and checks the webhook.
   On SQLite a batch is 40 events, so that nobody waits long for the writer, and a single statement costs little there,
-  which is what one-at-a-time has going for it. One worker processes some twenty times what one number may receive.
+  which is what one-at-a-time has going for it.
 - **Inbox page against naive annotations.** Where only 1,600 conversations are open, counting the naive way is not slow
   either: hand-written SQL itself misses this goal. Where it matters, over 300,000 rows, the goal is met.
 - **Push latency.** A hint goes through a queue per socket and a task that writes, so that one slow reader harms nobody;
