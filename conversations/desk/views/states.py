@@ -144,9 +144,9 @@ def read(request: DeskRequest, pk: int) -> HttpResponse:
 
 @desk_view("POST")
 def unread(request: DeskRequest, pk: int) -> HttpResponse:
-    """Unread again for this agent: the person's last message, or all since the message `from`."""
+    """Unread again for this agent: the person's last message, or all since `message`."""
     chosen, first = conversation_or_404(request, pk), None
-    if text := request.POST.get("from", ""):
+    if text := request.POST.get("message", ""):
         first = get_object_or_404(chosen.messages, client_id=read_uuid(text))
     return _changed(request, pk, lambda: threads.mark_unread(chosen, request.user, first))
 

@@ -1,0 +1,155 @@
+// The head of a thread: its menus, and changes that leave one after the other, each from the state the last one left.
+import { $, $$, data, emit, fragment, http, pane, Refused, SessionLost, t, tick, toast } from "./ui.js";
+import { neighbour } from "./list.js";
+
+const FRESH = 300;
+const newest = new Map();
+let turn = Promise.resolve(), asked = 0, typing = 0;
+
+const head = () => $(".thread-head", pane);
+const idOf = (element) => Number(element.id.slice(4));
+
+/** Sends a change of the conversation whose head this is; `done` follows if it was made. */
+function change(from, name, form, done) {
+  const { id } = from, url = from.dataset[`url${name}`], version = Number(from.dataset.version);
+  turn = turn.then(() => send({ id, url, form, version, done, before: from.cloneNode(true) }));
+}
+
+async function send({ id, url, form, version, done, before }) {
+  const c = Number(id.slice(4));
+  try {
+    const answer = await http(url, { form: { version: Math.max(version, newest.get(id) || 0), ...form } });
+    if (answer.status === 204) { emit("conversation.removed", { c }); return; }
+    const fresh = $(".thread-head", fragment(await answer.text()));
+    newest.set(id, Number(fresh.dataset.version));
+    swap(fresh);
+    emit("row", c);
+    done?.(fresh);
+  } catch (error) {
+    if (error instanceof SessionLost) return;
+    const now = error instanceof Refused && $(".thread-head", fragment(error.html));
+    swap(now || before, true);
+    if (!now) toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
+  }
+}
+
+/** Puts a head in the place of the one shown: focus and an open menu stay. */
+function swap(fresh, back = false) {
+  const old = document.getElementById(fresh.id);
+  if (!old || (!back && Number(fresh.dataset.version) < Number(old.dataset.version))) return;
+  const focus = old.contains(document.activeElement) && document.activeElement.id;
+  const open = $(":popover-open", old), twin = open && $(`#${open.id}`, fresh);
+  if (twin && "keep" in open.dataset) twin.replaceChildren(...open.childNodes);
+  old.replaceWith(fresh);
+  if (twin) twin.showPopover({ source: $(`[popovertarget="${twin.id}"]`, fresh) });
+  if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+  tick(fresh);
+  emit("swapped", fresh);
+}
+
+async function renew() {
+  const { dataset } = $(".thread", pane);
+  try { swap($(".thread-head", fragment(await (await http(dataset.urlHeader)).text()))); } catch { /* what is shown still works */ }
+}
+
+async function showTags(menu, wanted = "") {
+  const here = ++asked;
+  try {
+    const html = await (await http(`${head().dataset.urlTags}?q=${encodeURIComponent(wanted)}`)).text();
+    if (here === asked) $("[data-tag-list]", menu).replaceChildren(fragment(html));
+  } catch (error) {
+    if (!(error instanceof SessionLost)) toast(t("not_loaded"), "danger");
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch { // no secure context: the old way
+    const box = Object.assign(document.createElement("textarea"), { value: text, className: "sr" });
+    pane.append(box);
+    box.select();
+    const copied = document.execCommand("copy");
+    box.remove();
+    if (!copied) { toast(t("not_done"), "danger"); return; }
+  }
+  toast(t("copied"));
+}
+
+/** Opens the next conversation of the list, or goes back to it after the last. */
+function leave(c) {
+  const other = [1, -1].map(neighbour).find((link) => link && Number(link.dataset.open) !== c);
+  return (fresh) => {
+    const link = other?.isConnected ? other : other && $(`.row-link[data-open="${other.dataset.open}"]`);
+    if (!link) { $("[data-back]", fresh)?.click(); return; }
+    link.focus();
+    link.click();
+  };
+}
+
+const actions = {
+  status: (button, from) => change(from, "Status", { status: button.value }),
+  "resolve-next": (_, from) => change(from, "Status", { status: "resolved" }, leave(idOf(from))),
+  snooze: (button, from) => change(from, "Snooze", { until: button.value }, (fresh) => toast($("[data-snoozed]", fresh)?.textContent)),
+  priority: (button, from) => change(from, "Priority", { priority: button.value }),
+  pin: (button, from) => change(from, "Pin", { pinned: button.value }),
+  take: (_, from) => change(from, "Assign", { assignee: "me" }),
+  unread: (_, from) => change(from, "Unread", {}, (fresh) => $("[data-back]", fresh).click()),
+  "make-tag": (button, from) => change(from, "Tags", { name: button.value }, (fresh) => {
+    const menu = $("[data-keep]", fresh);
+    $("[data-tag-search]", menu).value = "";
+    $("[data-tag-search]", menu).focus();
+    showTags(menu);
+  }),
+  copy: (button) => copy(button.dataset.copy),
+  link: () => copy(new URL($(".thread", pane).dataset.url, location.href).href),
+  find: () => emit("key:find"),
+  "snooze-menu": (_, from) => { if (Date.now() / 1000 - from.dataset.made > FRESH) renew(); },
+  "tags-menu": (_, from) => {
+    const menu = $("[data-keep]", from);
+    $("[data-tag-search]", menu).value = "";
+    if (menu.matches(":popover-open")) showTags(menu);
+  },
+  "close-menu": () => {},
+};
+
+/** A click, change or submit inside the head. */
+export function handle({ type, target }) {
+  const from = target.closest(".thread-head");
+  if (!from?.isConnected) return;
+  if (type === "submit") {
+    target.closest("[popover]")?.hidePopover();
+    actions.snooze(target.elements.until, from);
+  } else if (type === "change") {
+    if ("tag" in target.dataset) change(from, "Tags", { [target.checked ? "add" : "remove"]: target.value });
+    else if (target.localName === "select") change(from, "Assign", { [target.name]: target.value });
+  } else {
+    const button = target.closest("[data-head]");
+    if (!button) return;
+    const menu = button.closest("[popover]");
+    if (menu && !("keep" in menu.dataset)) menu.hidePopover();
+    actions[button.dataset.head](button, from);
+  }
+}
+
+/** Arrows walk through an open menu. */
+function walk(event) {
+  const menu = event.target.closest?.(".head-menu");
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  if (!menu || event.isComposing) return;
+  const stops = $$("button, input", menu), here = stops.indexOf(event.target);
+  if (step && event.target.type !== "datetime-local") {
+    event.preventDefault();
+    stops[(here + step + stops.length) % stops.length].focus();
+  } else if (event.key === "Enter" && event.target.matches("[data-tag-search]")) {
+    event.preventDefault();
+    $("[data-tag-list] :is(input, button)", menu)?.click();
+  }
+}
+
+pane.addEventListener("keydown", walk);
+pane.addEventListener("input", (event) => {
+  if (!("tagSearch" in event.target.dataset)) return;
+  clearTimeout(typing);
+  typing = setTimeout(() => showTags(event.target.closest("[popover]"), event.target.value), 150);
+});
