@@ -1,8 +1,7 @@
 // Starts the inbox, moves between its pages; alone speaks to htmx.
-import { $, csrf, data, emit, isLogin, on, pane, t, tick, toast } from "./ui.js";
+import { $, csrf, data, emit, isLogin, lazy, on, pane, preferences, t, tick, toast } from "./ui.js";
 import * as bus from "./bus.js";
 import * as composer from "./composer.js";
-import * as keys from "./keys.js";
 import * as list from "./list.js";
 import * as outbox from "./outbox.js";
 import * as thread from "./thread.js";
@@ -18,6 +17,7 @@ function mount() {
   const root = $(".thread", pane);
   list.mark(thread.current());
   list.setTitle(root?.dataset.name);
+  emit("mounted", root);
 }
 
 let loading = 0, overtaken = false;
@@ -33,14 +33,15 @@ async function load(path) {
   if (overtaken) thread.resync();
 }
 
-async function open(link, byPointer) {
-  const path = withQuery(new URL(link.href).pathname), id = Number(link.dataset.open);
+async function open(path, id, focus = matchMedia("(max-width: 639px)").matches) {
   list.mark(id);
   await load(path);
   if (thread.current() !== id) { list.mark(thread.current()); return; }
   if (path !== here()) history.pushState(null, "", path);
-  if (byPointer || matchMedia("(max-width: 639px)").matches) $("[data-log]", pane)?.focus({ preventScroll: true });
+  if (focus) $("[data-log]", pane)?.focus({ preventScroll: true });
 }
+
+const openPath = (path) => open(withQuery(path), Number(path.match(PATH)[1]));
 
 function close() {
   pane.replaceChildren(document.getElementById("tpl-no-thread").content.cloneNode(true));
@@ -54,6 +55,14 @@ function back() {
   list.links().find((link) => Number(link.dataset.open) === id)?.focus({ preventScroll: true });
 }
 
+/** Shows another view in the list. */
+function go(query) {
+  const wanted = list.spell(query);
+  if (wanted === data.query) return;
+  list.show(wanted);
+  emit("query", wanted);
+}
+
 async function route() {
   const wanted = list.spell(location.search);
   if (location.search && wanted !== data.query) list.show(wanted);
@@ -64,10 +73,21 @@ async function route() {
 
 function onClick(event) {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
-  const link = event.target.closest("[data-open]");
-  if (link) { event.preventDefault(); open(link, event.detail > 0); }
+  const link = event.target.closest("[data-open], [data-go]");
+  if (link) {
+    event.preventDefault();
+    if (link.dataset.go) go(link.dataset.go);
+    else open(withQuery(new URL(link.href).pathname), Number(link.dataset.open), event.detail > 0 || undefined);
+  }
   else if (event.target.closest("[data-back]")) { event.preventDefault(); back(); }
   else if (event.target.closest("[data-reload]")) location.reload();
+}
+
+/** The menus and forms of a thread's head come when somebody first uses them. */
+async function onHead(event) {
+  if (!event.target.closest(".thread-head")) return;
+  if (event.type === "submit") event.preventDefault();
+  try { (await lazy("head")).handle(event); } catch { toast(t("not_done"), "danger"); }
 }
 
 /** What htmx needs: token, session, errors. */
@@ -95,11 +115,19 @@ function bindHtmx() {
 }
 
 function bindMenu() {
-  const form = $("[data-preferences]");
-  form?.addEventListener("change", () => { form.elements.next.value = here(); form.requestSubmit(); });
-  $("[data-sign-in]")?.addEventListener("click", (event) => {
+  $("[data-preferences]")?.addEventListener("change", async ({ target }) => (await lazy("settings")).save({ [target.name]: target.value }));
+  $("[data-open-settings]")?.addEventListener("click", async () => (await lazy("settings")).open());
+  $("[data-help]").addEventListener("click", () => $("#help").showModal());
+  $("[data-sign-in]").addEventListener("click", (event) => {
     event.currentTarget.search = new URLSearchParams({ next: here() });
   });
+}
+
+/** What was chosen here or in another tab. */
+function prefer({ values, theme }) {
+  Object.assign(preferences, values);
+  data.density = preferences.density;
+  if (theme) document.documentElement.dataset.theme = theme;
 }
 
 bindHtmx();
@@ -107,10 +135,13 @@ bindMenu();
 thread.start();
 composer.start();
 list.start(Number(location.pathname.match(PATH)?.[1] || 0));
-keys.start();
 mount();
 on("swapped", (element) => htmx.process(element));
 on("query", (query) => history.pushState(null, "", `${thread.current() ? location.pathname : data.urlInbox}?${query}`));
+on("go", go);
+on("open", openPath);
+on("preferences", prefer);
+on("seat", () => location.reload());
 on("conversation.removed", (hint) => {
   if (hint.c !== thread.current()) return;
   toast(t("removed"));
@@ -119,5 +150,7 @@ on("conversation.removed", (hint) => {
 for (const type of ["message.created", "message.updated", "message.status"]) on(type, (hint) => { overtaken ||= hint.c === loading; });
 document.addEventListener("click", onClick);
 addEventListener("popstate", route);
+for (const type of ["click", "change", "submit"]) pane.addEventListener(type, onHead);
 outbox.start();
 bus.start();
+for (const name of ["keys", "presence", "layout", "notify"]) lazy(name).then((module) => module.start());

@@ -1,24 +1,38 @@
-// Single-key shortcuts and their help. Never with Alt, Ctrl or AltGr; never while typing or in a dialog.
-import { $, pane, recall, remember } from "./ui.js";
+// The keys of the inbox, as the table in the help says. Never with Alt or AltGr; single ones never while typing or in a dialog.
+import { $, $$, emit, lazy, pane, preferences } from "./ui.js";
 import { neighbour } from "./list.js";
 
-const help = $("#help");
-const off = () => recall("single-keys") === "off";
+const help = $("#help"), SEQUENCE = 1500;
+const runs = Object.fromEntries($$("[data-key]", help).map((row) => [row.dataset.key, row.dataset.run]));
+let prefixed = 0;
 
-const actions = {
-  j: () => move(1),
-  k: () => move(-1),
-  o: () => document.activeElement?.closest?.(".row-link")?.click(),
-  r: () => press('[data-testid="reply-tab"]'),
-  n: () => press('[data-testid="note-tab"]'),
-  e: () => press('.thread-head [name="status"]'),
-  i: assignToMe,
-  "/": () => $('[data-testid="search"]')?.focus(),
-  "?": () => help.showModal(),
+const functions = {
+  assignToMe,
+  go: (query) => emit("go", query),
+  help: () => help.showModal(),
+  panel: () => $("[data-panel-toggle]")?.click(),
+  search: () => $('[data-testid="search"]').focus(),
+  settings: async () => (await lazy("settings")).open(),
+  viewAs: async (user) => (await lazy("settings")).viewAs(user),
 };
 
-function press(selector) {
-  $(selector, pane)?.click();
+const target = (spec) => spec.split("|").map((id) => $(`[data-testid="${id}"]`)).find((found) => found?.checkVisibility() || found?.closest(".head-menu"));
+
+/** Whether this page can do it now. */
+export const can = (spec) => /^(do|key):/.test(spec) || Boolean(target(spec));
+
+/** Does what a line of the table says: presses a button, calls a function here, or says `key:<name>` on the bus. */
+export function run(spec) {
+  const [kind, name, ...rest] = spec.split(":");
+  if (kind === "do") functions[name]?.(rest.join(":"));
+  else if (kind === "key") emit(spec);
+  else press(target(spec));
+}
+
+function press(found) {
+  if (found?.localName !== "select") { found?.click(); return; }
+  found.focus();
+  try { found.showPicker(); } catch { /* only after a key or a click; the focus is there */ }
 }
 
 function move(step) {
@@ -34,10 +48,10 @@ function assignToMe() {
   select.dispatchEvent(new Event("change", { bubbles: true }));
 }
 
-const isField = (element) => Boolean(element?.closest?.("input, textarea, select, [contenteditable]"));
+const isField = (element) => Boolean(element?.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable]"));
 
 function escape(event) {
-  if ($("dialog[open]") || $(":popover-open")) return;
+  if (event.defaultPrevented || $("dialog[open]") || $(":popover-open")) return;
   const active = document.activeElement;
   const quote = $("[data-quote]:not([hidden]) [data-quote-clear]", pane);
   if (isField(active)) {
@@ -45,33 +59,48 @@ function escape(event) {
     else if (pane.contains(active)) $("[data-log]", pane)?.focus({ preventScroll: true });
     else active.blur();
   } else {
-    $(`.row-link[aria-current]`)?.focus();
+    $(".row-link[aria-current]")?.focus();
   }
   event.preventDefault();
 }
 
 function onKey(event) {
-  if (event.isComposing) return;
-  if (event.key === "Escape") { escape(event); return; }
-  if (event.ctrlKey || event.altKey || event.metaKey || event.getModifierState?.("AltGraph")) return;
-  if (isField(event.target) || $("dialog[open]")) return;
-  const inList = event.target.closest?.(".rows");
-  if (inList && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
+  const { key } = event;
+  if (event.isComposing || event.altKey || event.getModifierState?.("AltGraph")) return;
+  if (key === "Escape") { escape(event); return; }
+  if (event.ctrlKey || event.metaKey) {
+    if (key.toLowerCase() !== "k" || event.shiftKey || $("dialog[open]:not(#palette)")) return;
     event.preventDefault();
-    move(event.key === "ArrowDown" ? 1 : -1);
+    lazy("palette").then((palette) => palette.toggle());
     return;
   }
-  const action = !off() && actions[event.key.length === 1 ? event.key.toLowerCase() : ""];
-  if (!action || (event.repeat && !"jk".includes(event.key.toLowerCase()))) return;
-  if (event.shiftKey && event.key !== "/" && event.key !== "?") return;
-  event.preventDefault();
-  action();
+  if (isField(event.target) || $("dialog[open]")) return;
+  const step = { ArrowDown: 1, ArrowUp: -1 }[key];
+  if (step && event.target.closest?.(".rows")) { event.preventDefault(); move(step); return; }
+  if (preferences.single_keys !== false && key.length === 1 && single(event)) event.preventDefault();
+}
+
+/** Does what the single key means; says whether it means anything. */
+function single(event) {
+  const lower = event.key.toLowerCase(), sequel = Date.now() - prefixed < SEQUENCE;
+  prefixed = 0;
+  if (lower === "j" || lower === "k") {
+    const step = lower === "j" ? 1 : -1;
+    if (event.shiftKey) emit("key:extend", step);
+    else move(step);
+    return true;
+  }
+  if (event.repeat) return false;
+  if (lower === "g" && !event.shiftKey) { prefixed = Date.now(); return true; }
+  if (lower === "o" && !event.shiftKey) { document.activeElement?.closest?.(".row-link")?.click(); return true; }
+  const spec = sequel ? runs[`g${lower}`] : runs[event.shiftKey || !/[A-Z]/.test(event.key) ? event.key : lower];
+  if (spec && can(spec)) run(spec);
+  return Boolean(spec);
 }
 
 export function start() {
   document.addEventListener("keydown", onKey);
-  $("[data-help]")?.addEventListener("click", () => help.showModal());
-  const single = $("[data-single-keys]");
-  single.checked = !off();
-  single.addEventListener("change", () => remember("single-keys", single.checked ? "" : "off"));
+  const box = $("[data-single-keys]", help);
+  help.addEventListener("beforetoggle", () => { box.checked = preferences.single_keys !== false; });
+  box.addEventListener("change", async () => (await lazy("settings")).save({ single_keys: box.checked ? "1" : "" }));
 }

@@ -3,30 +3,29 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme
 
 from conversations.channels.whatsapp import limits
 from conversations.desk import thread
 from conversations.desk.access import access_of
 from conversations.desk.banner import fence_of
-from conversations.desk.forms import read_pk
+from conversations.desk.forms import read_pk, read_uuid
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.labels import page_labels
-from conversations.desk.queue import ViewQuery, views_for
+from conversations.desk.later import composing
+from conversations.desk.queue import ViewQuery
 from conversations.desk.revision import REVISION, module_urls
 from conversations.desk.settings import Preferences
+from conversations.desk.shortcuts import sections
 from conversations.desk.strip import composer_of
-from conversations.desk.views.lists import rows_context
+from conversations.desk.views.lists import list_context
 from conversations.desk.views.states import header_context
 from conversations.live import replay
 from conversations.live.keys import Place, key_for
 from conversations.live.registry import registry
 from conversations.messaging.models import Conversation
 from crm.foundation import clock
-from crm.staff.models import User
 
 
 @desk_view("GET")
@@ -55,37 +54,13 @@ def sync(request: DeskRequest) -> JsonResponse:
     return JsonResponse(replay.since(since, set(groups)))
 
 
-@desk_view("POST")
-def preferences(request: DeskRequest) -> HttpResponse:
-    """Language and theme of the user; unknown values change nothing."""
-    user, language, theme = request.user, request.POST.get("language", ""), request.POST.get("theme", "")
-    if language in dict(settings.LANGUAGES):
-        user.language = language
-    if theme in User.Theme.values:
-        user.theme = theme
-    user.save(update_fields=["language", "theme"])
-    target = request.POST.get("next", "")
-    if not url_has_allowed_host_and_scheme(target, {request.get_host()}):
-        target = reverse("desk:inbox")
-    response = HttpResponseRedirect(target)
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME, user.language, max_age=365 * 24 * 3600, secure=settings.HTTPS, httponly=True,
-        samesite="Lax",
-    )  # fmt: skip
-    return response
-
-
 def page_context(request: DeskRequest) -> dict[str, Any]:
     """Everything the list side of the page needs; what changes after `head` was read reaches the page as a hint."""
-    head = registry.settled
-    query = ViewQuery.of(request.GET)
-    found, cursor = query.page(request.user)
-    return rows_context(request, query, found, cursor) | {
-        "view": query.view,
-        "status": query.status,
-        "q": query.search,
-        "views": views_for(request.user, query),
+    head, preferences = registry.settled, Preferences.of(request.user)
+    return list_context(request, ViewQuery.of(request.GET)) | {
         "fence": fence_of(request.user),
+        "preferences": preferences,
+        "shortcuts": sections(),
         "simulator_url": f"/simulator/?lang={request.user.language}" if settings.DEMO else "",
         "page_config": {
             "head": head,
@@ -94,7 +69,7 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
             "modules": module_urls(),
             "now": clock.now().timestamp(),
             "user": {"id": request.user.pk, "name": request.user.name},
-            "preferences": Preferences.of(request.user).stored,
+            "preferences": preferences.stored,
             "limits": page_limits(),
             "labels": page_labels(),
         },
@@ -113,11 +88,13 @@ def page_limits() -> dict[str, Any]:
 
 def thread_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]:
     """What a whole thread shows."""
-    page = thread.latest(chosen, getattr(chosen, "unread", 0))
+    page = thread.opening(chosen, getattr(chosen, "unread", 0), read_uuid(request.GET.get("at", "")))
     return header_context(request, chosen) | {
         "items": page.items,
         "before_cursor": page.before,
         "after_cursor": page.after,
+        "opened_at": page.at,
         "composer": composer_of(chosen),
+        **composing(request.user, chosen),
         "live_key": key_for(request.user.pk, Place(chosen.pk, chosen.inbox_id)),
     }
