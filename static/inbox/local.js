@@ -1,0 +1,39 @@
+// Bubbles of messages that wait on this device: drawn from the outbox until the server's own comes.
+import { $, alarm, clone, localTime, t } from "./ui.js";
+import { key, mark, place } from "./bubbles.js";
+import * as outbox from "./outbox.js";
+import { article, bubbles, current, isWhole, items, mutate } from "./thread.js";
+
+/** Shows an entry of the outbox, if its conversation stands here. */
+export function show(entry) {
+  if (entry.c !== current()) return;
+  const known = article(entry.client_id);
+  if (known && !known.dataset.local) { outbox.remove(entry.client_id); return; }
+  if (!known && !isWhole()) return;
+  const bubble = known || clone("tpl-pending");
+  draw(bubble, entry, bubbles().at(-1));
+  if (entry.state === "failed") alarm(entry.reason);
+  mutate(() => { if (!known) place(items, bubble); });
+}
+
+function draw(bubble, entry, last) {
+  bubble.id = `m-${entry.client_id}`;
+  Object.assign(bubble.dataset, { local: "1", at: Math.floor(entry.created / 1000), author: "local", st: entry.state, day: localTime(entry.created).slice(0, 10) });
+  bubble.dataset.sort ||= `${Math.max(entry.created, last ? key(last)[0] : 0)}.9999999999`;
+  if (entry.mode === "note") bubble.classList.replace("out", "note");
+  $("[data-who]", bubble).textContent = entry.mode === "note" ? t("your_note") : "";
+  $("[data-txt]", bubble).textContent = entry.text;
+  $("time", bubble).textContent = localTime(entry.created).slice(12, 17);
+  const quoted = $(".quoted", bubble), failed = entry.state === "failed";
+  quoted.hidden = !entry.quote;
+  if (entry.quote) [quoted.children[0].textContent, quoted.children[1].textContent] = [entry.quote.author, entry.quote.text];
+  $("[data-files]", bubble).replaceChildren(...entry.attachments.map((file) => {
+    const line = clone("tpl-file");
+    $("strong", line).textContent = file.name;
+    return line;
+  }));
+  $(".tick", bubble).replaceWith(mark(entry.state));
+  $("[data-trouble]", bubble).hidden = !failed;
+  $('[data-act="template"]', bubble).hidden = entry.code !== "window_closed";
+  $("[data-reason]", bubble).textContent = entry.reason || "";
+}

@@ -1,0 +1,117 @@
+// Where in a long conversation one stands: further pages, a message far away, what was missed, what need not stay.
+import { $$, fragment, http, t, tick, toast } from "./ui.js";
+import { dayAbove, regroup } from "./bubbles.js";
+import * as outbox from "./outbox.js";
+import { arrived, article, bubbles, current, isWhole, items, log, merge, MOST, mutate, onScroll, pull, refreshState, root, setStuck, showLocal } from "./thread.js";
+
+const PAGES = 20;
+let paging = false;
+const stored = () => bubbles().filter((element) => !element.dataset.local);
+
+/** A page of messages with its cursors; null if another thread stands here meanwhile. */
+async function page(query) {
+  const here = root;
+  const response = await http(`${here.dataset.urlMessages}${query}`), html = await response.text();
+  return root === here ? { html, before: response.headers.get("X-Before"), after: response.headers.get("X-After") } : null;
+}
+
+/** Pulls what stands after the last message: system lines have no hint of their own. */
+export async function lines() {
+  const last = stored().at(-1);
+  if (!last) return;
+  try {
+    const got = await page(`?after=${last.dataset.sort}`);
+    if (got) arrived(merge(got.html));
+  } catch { /* shown at the next opening */ }
+}
+
+export async function more(end) {
+  const cursor = log.dataset[end], here = root;
+  if (!cursor || paging) return;
+  paging = true;
+  try {
+    const got = await page(`?${end}=${cursor}`);
+    if (!got) return;
+    log.dataset[end] = got[end];
+    merge(got.html, end);
+  } catch { return; /* the next scroll asks again */ } finally { paging = false; }
+  if (root === here) onScroll();
+}
+
+/** Keeps the page small: what stands far from the reader goes and comes back by scrolling. */
+export function trim(end) {
+  const all = bubbles(), extra = all.length - MOST;
+  if (extra <= 0) return;
+  mutate(() => {
+    if (end === "before") {
+      const last = all[MOST - 1];
+      while (last.nextElementSibling) last.nextElementSibling.remove();
+      log.dataset.after = last.dataset.sort;
+    } else {
+      const first = all[extra];
+      while (first.previousElementSibling) first.previousElementSibling.remove();
+      log.dataset.before = first.dataset.sort;
+      dayAbove(first);
+    }
+  });
+}
+
+/** Shows another part of the conversation: that around a message, or its end. */
+export async function turnTo(query) {
+  try {
+    const got = await page(query);
+    if (!got) return false;
+    pull.clear();
+    items.replaceChildren(fragment(got.html));
+    Object.assign(log.dataset, { before: got.before, after: got.after });
+    setStuck(false);
+    regroup(items);
+    tick(root);
+    if (isWhole()) outbox.pendingOf(current()).forEach(showLocal);
+    return true;
+  } catch (error) {
+    toast(t(error.status === 404 ? "not_here" : "not_loaded"), error.status === 404 ? "" : "danger");
+    return false;
+  }
+}
+
+/** Brings a message into view, from the server if need be; says whether it could. */
+export async function jump(id) {
+  if (!article(id) && !(await turnTo(`?around=${id}`))) return false;
+  const target = article(id);
+  if (!target) return false;
+  setStuck(false);
+  target.scrollIntoView({ block: "center" });
+  target.focus({ preventScroll: true });
+  target.classList.add("flash");
+  setTimeout(() => target.classList.remove("flash"), 1600);
+  onScroll();
+  return true;
+}
+
+/** The arrow keys go from bubble to bubble. */
+export function walk(at, key) {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[key], all = bubbles(), next = at ? all[all.indexOf(at) + step] : all.at(-1);
+  if (!step || !next) return;
+  next.focus({ preventScroll: true });
+  next.scrollIntoView({ block: "nearest" });
+}
+
+/** After a gap: pages from a safe point to the end, then what may have changed among the older ones. */
+export async function resync() {
+  const known = stored(), seen = new Set();
+  let cursor = known.at(-30)?.dataset.sort || known[0]?.dataset.sort || "0.0";
+  try {
+    for (let number = 0; number < PAGES && isWhole(); number += 1) {
+      const got = await page(`?after=${cursor}`);
+      if (!got) return;
+      const found = $$(".msg", fragment(got.html)).filter((element) => !seen.has(element.id));
+      found.forEach((element) => seen.add(element.id));
+      arrived(merge(got.html));
+      if (!found.length) break;
+      cursor = found.at(-1).dataset.sort;
+    }
+    known.slice(-100).filter((element) => !seen.has(element.id)).forEach((element) => pull.add(element.id.slice(2)));
+  } catch { /* the live connection asks for another resync when it is back */ }
+  refreshState();
+}
