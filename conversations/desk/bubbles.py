@@ -15,8 +15,14 @@ from conversations.channels.whatsapp import codes
 from conversations.desk import kinds
 from conversations.desk.formatting import formatted
 from conversations.messaging.models import Attachment, Message
+from conversations.messaging.refetching import may_ask_again
+from crm.foundation import clock
 
 EXCERPT = 120
+# Failures that only a template gets past.
+WINDOW_CODES = ("window_closed", "131047")
+SOUNDS = ("audio", "voice")
+BARS = 64
 RELATED = ("author", "sender", "conversation__contact", "reply_to__author", "reply_to__conversation__contact")
 
 
@@ -33,6 +39,11 @@ class File:
     state: str
     width: int | None
     height: int | None
+    can_ask_again: bool = False
+    wave: str = ""
+    duration: str = ""
+    seconds: float = 0
+    rendition_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +79,7 @@ class Bubble:
     original_text: str
     revoked_at: dt.datetime | None
     error_text: str
+    needs_template: bool
     can_retry: bool
     can_cancel: bool
     quoted: Quote | None
@@ -129,6 +141,7 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         original_text="" if is_gone else message.original_text,
         revoked_at=message.revoked_at,
         error_text=_error_text(message),
+        needs_template=message.status == "failed" and message.error_code in WINDOW_CODES,
         can_retry=message.status in ("failed", "unknown") and message.author_kind != Message.Author.PHONE,
         can_cancel=message.status == Message.Status.QUEUED,
         quoted=_quote(message.reply_to),
@@ -154,17 +167,35 @@ def _quote(message: Message | None) -> Quote | None:
 
 
 def _file(attachment: Attachment) -> File:
+    url = reverse("desk:media", args=[attachment.pk])
     return File(
         id=str(attachment.pk),
         kind=attachment.kind,
         name=attachment.filename or str(kinds.WORDS.get(attachment.kind, attachment.kind)),
         mime=attachment.mime_type,
         size=attachment.size,
-        url=reverse("desk:media", args=[attachment.pk]),
+        url=url,
         state=attachment.state,
         width=attachment.width,
         height=attachment.height,
+        can_ask_again=may_ask_again(attachment, clock.now()),
+        wave=waveform(attachment.peaks) if attachment.kind in SOUNDS else "",
+        duration=_clock_time(attachment.duration_ms),
+        seconds=(attachment.duration_ms or 0) / 1000,
+        rendition_url=f"{url}?rendition=1" if attachment.rendition else "",
     )
+
+
+def waveform(peaks: Any) -> str:
+    """The SVG path of a voice message's bars in a box of 256 × 32; a flat line where its loudness is not known."""
+    known = [peak for peak in peaks if isinstance(peak, int | float)] if isinstance(peaks, list) else []
+    heights = [max(2, round(min(max(peak, 0), 100) * 0.28)) for peak in known[:BARS]] or [2] * BARS
+    return "".join(f"M{2 + 256 * place // len(heights)} {16 - high / 2:g}v{high}" for place, high in enumerate(heights))
+
+
+def _clock_time(milliseconds: int | None) -> str:
+    seconds = round((milliseconds or 0) / 1000)
+    return f"{seconds // 60}:{seconds % 60:02}" if milliseconds else ""
 
 
 def _reactions(message: Message) -> list[dict[str, Any]]:

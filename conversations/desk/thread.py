@@ -1,6 +1,7 @@
 """A thread's items: bubbles, system lines, day chips and the unread divider, in pages."""
 
 import datetime as dt
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,11 +19,20 @@ EVENTS_MAX = 100
 
 @dataclass(frozen=True)
 class Page:
-    """Items oldest first, and the cursors of the pages before and after ("" where there is none)."""
+    """Items oldest first, and the cursors of the pages before and after ("" where there is none); `at`: the client id
+    of the message it was opened for.
+    """
 
     items: list[dict[str, Any]]
     before: str
     after: str
+    at: str = ""
+
+
+def opening(conversation: Conversation, unread: int, at: uuid.UUID | None = None) -> Page:
+    """What a thread shows first: the surroundings of message `at` if it is here, else its end."""
+    found = around(conversation, at) if at else None
+    return found or latest(conversation, unread)
 
 
 def latest(conversation: Conversation, unread: int = 0) -> Page:
@@ -41,6 +51,28 @@ def before(conversation: Conversation, cursor: str) -> Page | None:
     older = _bubbles(conversation).filter(Q(sort_at__lt=at) | Q(sort_at=at, pk__lt=pk), sort_at__lte=at)
     found = bubbles_of(older.order_by("-sort_at", "-pk")[: PAGE + 1])
     return _page(conversation, list(reversed(found)), PAGE)
+
+
+def around(conversation: Conversation, client_id: uuid.UUID) -> Page | None:
+    """A page with this message in its middle; None if it is not in this thread."""
+    rows = _bubbles(conversation)
+    anchor = rows.filter(client_id=client_id).values_list("sort_at", "pk").first()
+    if anchor is None:
+        return None
+    at, pk = anchor
+    older = rows.filter(Q(sort_at__lt=at) | Q(sort_at=at, pk__lte=pk), sort_at__lte=at)
+    newer = rows.filter(Q(sort_at__gt=at) | Q(sort_at=at, pk__gt=pk), sort_at__gte=at)
+    above = list(older.order_by("-sort_at", "-pk").values_list("pk", flat=True)[: PAGE // 2 + 1])
+    below = list(newer.in_thread_order().values_list("pk", flat=True)[: PAGE // 2 + 1])
+    shown = [*above[: PAGE // 2], *below[: PAGE // 2]]
+    found = bubbles_of(rows.filter(pk__in=shown).in_thread_order())
+    if not found:  # deleted at this very moment
+        return None
+    more_above, more_below = len(above) > PAGE // 2, len(below) > PAGE // 2
+    since = found[0].at if more_above else None
+    items = _with_events(conversation, found, since=since, is_newest=not more_below)
+    before_, after_ = found[0].sort_key if more_above else "", found[-1].sort_key if more_below else ""
+    return Page(items, before_, after_, str(client_id))
 
 
 def after(conversation: Conversation, cursor: str) -> Page | None:
@@ -103,7 +135,7 @@ def _page(
     found = found[-size:]
     since = found[0].at if more and found else None
     items = _with_events(conversation, found, since=since, is_newest=is_newest, unread=unread)
-    return Page(items, found[0].sort_key if more else "", found[-1].sort_key if found else "")
+    return Page(items, found[0].sort_key if more else "", "")
 
 
 def _with_events(

@@ -9,7 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError, transact
 
 from conversations.channels.base import ChannelError
 from conversations.live import publish
-from conversations.messaging import deliveries, events, previews
+from conversations.messaging import deliveries, events, previews, reacting
 from conversations.messaging.departures import Departure
 from conversations.messaging.models import Attempt, Conversation, Message
 from conversations.messaging.rates import PAIR_TOLERANCE
@@ -221,3 +221,4 @@ def _change(message: Message, status: Message.Status, code: str, details: str = 
     message.save()
     previews.refresh(message)
     events.announce_status(message)
+    reacting.withdraw(message)

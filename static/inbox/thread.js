@@ -1,20 +1,23 @@
-// The open conversation: merge by id, status ticks, scroll that never jumps, older pages, read marks, bubble actions.
-import { $, $$, alarm, announce, clone, dayLabel, emit, fragment, http, localTime, on, pane, Refused, replaceById, learnClock, t, tick, toast } from "./ui.js";
+// The open conversation: which part of it stands here, merge by id, scroll that never jumps, read marks, what was done to a bubble.
+import { $, $$, announce, emit, fragment, http, lazy, on, pane, preferences, replaceById, learnClock, t, tick } from "./ui.js";
+import { climb, isAfter, place, RANK, regroup, replace, words } from "./bubbles.js";
 import { Pull } from "./bus.js";
 import * as outbox from "./outbox.js";
 
-const RANK = { pending: 1, unknown: 1, sent: 2, delivered: 3, read: 4, played: 5 };
 const PENDING = new Set(["queued", "claimed", "sending", "accepted"]);
 const ASK = new Set(["queued", "failed", "unknown", "cancelled"]);
-const NEAR = 100, GROUP = 300, PAGES = 20;
+const NEAR = 100, AHEAD = 400;
+const READ_AFTER = { open: 300, "3s": 3000 };
 
-let root = null, log = null, items = null;
-let stuck = true, height = 0, unseen = 0, older = false, follow = null, reactTo = "", unsaid = [], sayTimer = 0, readTimer = 0, stateTimer = 0;
+export let root = null, log = null, items = null;
+let stuck = true, height = 0, unseen = 0, held = false, follow = null, unsaid = [], sayTimer = 0, readTimer = 0, stateTimer = 0;
 
-const pull = new Pull(fetchMessages, 120);
+export const pull = new Pull(fetchMessages, 120);
+export const MOST = 300;
 export const current = () => (root ? Number(root.dataset.c) : 0);
 export const article = (id) => document.getElementById(`m-${id}`);
-const bubbles = () => $$(".msg", items);
+export const bubbles = () => $$(".msg", items);
+export const isWhole = () => !log.dataset.after; // whether the newest message stands here
 
 const distance = () => log.scrollHeight - log.scrollTop - log.clientHeight;
 function toBottom() {
@@ -23,128 +26,56 @@ function toBottom() {
 }
 
 /** Every change of the log goes through here: a reader at the end stays there, a reader further up sees nothing move. */
-function mutate(change) {
+export function mutate(change) {
   const top = log.getBoundingClientRect().top;
-  const anchor = stuck ? null : [...items.children].find((child) => child.getBoundingClientRect().bottom > top);
+  const anchor = stuck ? null : [...items.children].find((child) => child.id && child.getBoundingClientRect().bottom > top);
   const before = anchor?.getBoundingClientRect().top;
   const id = anchor?.id;
   change();
+  regroup(items);
   const still = anchor?.isConnected ? anchor : id && document.getElementById(id);
   if (stuck) toBottom();
   else if (still) log.scrollTop += still.getBoundingClientRect().top - before;
-  showBottom();
+  showPlace();
 }
 
-function showBottom() {
-  const button = $("[data-bottom]", root), count = $("[data-bottom-count]", root);
-  button.hidden = distance() <= NEAR;
+/** The button to the end, and of the day chips that stick to the top only the last. */
+function showPlace() {
+  const button = $("[data-bottom]", root), count = $("[data-bottom-count]", root), top = log.getBoundingClientRect().top + 12;
+  button.hidden = isWhole() && distance() <= NEAR;
   count.hidden = !unseen;
   count.textContent = unseen;
+  const above = $$(".day", items).filter((chip) => chip.getBoundingClientRect().top <= top);
+  $$(".day.past", items).concat(above).forEach((chip) => chip.classList.toggle("past", above.includes(chip) && chip !== above.at(-1)));
 }
 
-function onScroll() {
-  if (!stuck || log.scrollHeight === height) stuck = distance() <= NEAR; // what grew by itself is followed, not left
+export function onScroll() {
+  if (!stuck || log.scrollHeight === height) stuck = isWhole() && distance() <= NEAR; // what grew by itself is followed, not left
   height = log.scrollHeight;
   if (stuck && unseen) { unseen = 0; markRead(); }
-  showBottom();
-  if (log.scrollTop < 400) loadOlder();
-}
-
-const key = (element) => element.dataset.sort.split(".").map(Number);
-function isAfter(one, other) {
-  const [ms, id] = key(one), [otherMs, otherId] = key(other);
-  return ms > otherMs || (ms === otherMs && id > otherId);
-}
-const sorted = (element, step) => {
-  let found = element[step];
-  while (found && !found.dataset.sort) found = found[step];
-  return found;
-};
-
-function place(element) {
-  let before = items.lastElementChild;
-  while (before && (!before.dataset.sort || isAfter(before, element))) before = before.previousElementSibling;
-  if (before) before.after(element);
-  else items.prepend(element);
-  dayAbove(element);
-  const below = sorted(element, "nextElementSibling");
-  if (below) dayAbove(below);
-}
-
-/** Keeps exactly one day chip between messages of different days. */
-function dayAbove(element) {
-  const above = sorted(element, "previousElementSibling");
-  const chips = [];
-  for (let other = element.previousElementSibling; other && other !== above; other = other.previousElementSibling) {
-    if (other.dataset.dayChip) chips.push(other);
-  }
-  const needed = above?.dataset.day !== element.dataset.day;
-  const kept = needed && chips.find((chip) => chip.dataset.dayChip === element.dataset.day);
-  chips.forEach((chip) => { if (chip !== kept) chip.remove(); });
-  if (!needed || kept) return;
-  const chip = clone("tpl-day");
-  chip.dataset.dayChip = element.dataset.day;
-  chip.firstElementChild.textContent = dayLabel(element.dataset.day, true);
-  element.before(chip);
-}
-
-function regroup() {
-  let before = null;
-  for (const child of items.children) {
-    if (child.classList.contains("msg")) {
-      const joined = before && before.className.split(" ")[1] === child.className.split(" ")[1]
-        && before.dataset.author === child.dataset.author && child.dataset.at - before.dataset.at < GROUP;
-      child.classList.toggle("cont", Boolean(joined));
-      before = child;
-    } else {
-      before = null;
-    }
-  }
+  showPlace();
+  const end = log.scrollTop < AHEAD ? "before" : "after";
+  if (log.dataset[end] && Math.min(log.scrollTop, distance()) < AHEAD) travel("more", end);
 }
 
 /** Upserts the messages and system lines of a server fragment; returns the articles that are new. */
-export function merge(html) {
+export function merge(html, end = "") {
   const fresh = [];
   if (!root) return fresh;
   mutate(() => {
+    const last = !isWhole() && end !== "after" && bubbles().at(-1);
     for (const element of [...fragment(html).children]) {
       if (!element.id || !element.dataset.sort) continue;
       const old = document.getElementById(element.id);
-      if (!old) { place(element); fresh.push(element); }
-      else if (items.contains(old)) replace(old, element);
+      if (!old) {
+        if (last && isAfter(element, last)) continue; // comes with its page
+        place(items, element);
+        fresh.push(element);
+      } else if (items.contains(old)) replace(items, old, element, () => pull.add(element.id.slice(2)));
     }
-    regroup();
   });
+  if ((end || stuck) && bubbles().length > MOST) travel("trim", end);
   return fresh.filter((element) => element.classList.contains("msg"));
-}
-
-function replace(old, element) {
-  if (Number(element.dataset.v) < Number(old.dataset.v)) return;
-  const playing = $$("audio, video", old).find((player) => !player.paused);
-  if (playing) {
-    playing.addEventListener("pause", () => pull.add(element.id.slice(2)), { once: true });
-    return;
-  }
-  const shown = old.dataset.st;
-  const focused = old.contains(document.activeElement);
-  for (const media of $$("img[src], audio[src], video[src]", old)) {
-    $$(media.localName, element).find((other) => other.getAttribute("src") === media.getAttribute("src"))?.replaceWith(media);
-  }
-  old.replaceWith(element);
-  climb(element, shown);
-  if (focused) element.focus({ preventScroll: true });
-  const above = sorted(element, "previousElementSibling"), below = sorted(element, "nextElementSibling");
-  if ((above && isAfter(above, element)) || (below && isAfter(element, below))) place(element);
-}
-
-/** Raises the tick of a bubble; never lowers it. */
-function climb(element, status) {
-  const now = element.dataset.st;
-  if (!(RANK[status] > RANK[now])) return;
-  const mark = $(`[data-tick="${status}"]`, document.getElementById("tpl-ticks").content);
-  if (!mark) return;
-  element.dataset.st = status;
-  $(".tick", element)?.replaceWith(mark.cloneNode(true));
 }
 
 async function fetchMessages(ids, signal) {
@@ -153,11 +84,11 @@ async function fetchMessages(ids, signal) {
   if (root?.dataset.urlMessages === url) arrived(merge(html));
 }
 
-function arrived(fresh) {
+export function arrived(fresh) {
   const inbound = fresh.filter((element) => element.classList.contains("in"));
   if (!inbound.length) return;
   if (stuck) markRead();
-  else { unseen += inbound.length; showBottom(); }
+  else { unseen += inbound.length; showPlace(); }
   unsaid.push(...inbound);
   sayTimer ||= setTimeout(say, 400);
   refreshState();
@@ -167,56 +98,20 @@ function say() {
   sayTimer = 0;
   const list = unsaid.splice(0);
   if (!root || !list.length) return;
-  const one = list[0];
-  const name = $(".who", one)?.textContent.trim() || root.dataset.name;
-  const text = ($("[data-txt], .summary, .file strong, .card-box strong", one)?.textContent || t("attachment")).trim().slice(0, 200);
-  announce(list.length === 1 ? t("says", { name, text }) : t("new_from", { name: root.dataset.name, n: list.length }));
+  const name = $(".who", list[0])?.textContent.trim() || root.dataset.name;
+  announce(list.length === 1 ? t("says", { name, text: words(list[0]).slice(0, 200) }) : t("new_from", { name: root.dataset.name, n: list.length }));
 }
 
-/** Pulls what stands after the last message: system lines have no hint of their own. */
-async function fetchLines() {
-  const here = root, last = bubbles().filter((element) => !element.dataset.local).at(-1);
-  if (!last || document.hidden) return;
-  try {
-    const html = await (await http(`${here.dataset.urlMessages}?after=${encodeURIComponent(last.dataset.sort)}`)).text();
-    if (root === here) arrived(merge(html));
-  } catch { /* shown at the next opening */ }
-}
+export const setStuck = (value) => { stuck = value; };
+const travel = async (deed, ...values) => (await lazy("travel"))[deed](...values);
+export const resync = () => root && travel("resync");
 
-async function loadOlder() {
-  const cursor = log?.dataset.before;
-  if (!cursor || older) return;
-  older = true;
-  const here = root;
-  try {
-    const html = await (await http(`${here.dataset.urlMessages}?before=${encodeURIComponent(cursor)}`)).text();
-    if (root !== here) return;
-    const got = merge(html);
-    log.dataset.before = got.length ? bubbles()[0].dataset.sort : "";
-  } catch { /* the next scroll asks again */ } finally { older = false; }
-  if (root === here && log.scrollTop < 400) loadOlder();
-}
-
-/** After a gap: pages from a safe point to the end, then what may have changed among the older ones. */
-export async function resync() {
-  if (!root) return;
-  const here = root;
-  const known = bubbles().filter((element) => !element.dataset.local);
-  let cursor = known.at(-30)?.dataset.sort || known[0]?.dataset.sort || "0.0";
-  const seen = new Set();
-  try {
-    for (let page = 0; page < PAGES; page += 1) {
-      const html = await (await http(`${here.dataset.urlMessages}?after=${encodeURIComponent(cursor)}`)).text();
-      if (root !== here) return;
-      const found = [...fragment(html).children].filter((element) => element.classList.contains("msg") && !seen.has(element.id));
-      found.forEach((element) => seen.add(element.id));
-      arrived(merge(html));
-      if (!found.length) break;
-      cursor = found.at(-1).dataset.sort;
-    }
-    known.slice(-100).filter((element) => !seen.has(element.id)).forEach((element) => pull.add(element.id.slice(2)));
-  } catch { /* the live connection asks for another resync when it is back */ }
-  refreshState();
+export async function stickToBottom() {
+  if (!log) return;
+  if (!isWhole()) await travel("turnTo", "");
+  stuck = true;
+  toBottom();
+  showPlace();
 }
 
 export function refreshState(wait = 100) {
@@ -239,96 +134,27 @@ export function refreshState(wait = 100) {
   }, wait);
 }
 
-function markRead() {
-  if (readTimer || !root || document.hidden) return;
+/** Read as this person wants it: when opened, after three seconds, or (`answered`) with their answer. */
+function markRead(answered = false) {
+  const wait = answered ? 0 : READ_AFTER[preferences.read_on ?? "open"];
+  if (readTimer || wait === undefined || held || !root || document.hidden) return;
   const here = root;
   readTimer = setTimeout(() => {
     readTimer = 0;
-    if (root === here && !document.hidden) http(here.dataset.urlRead, { form: {} }).then(() => emit("row", current())).catch(() => {});
-  }, 300);
+    if (root === here && !held && !document.hidden) http(here.dataset.urlRead, { form: {} }).then(() => emit("row", current())).catch(() => {});
+  }, wait);
 }
 
-export function showLocal(entry) {
-  if (!root || entry.c !== current()) return;
-  const known = article(entry.client_id);
-  if (known && !known.dataset.local) { outbox.remove(entry.client_id); return; }
-  const bubble = known || clone("tpl-pending");
-  bubble.id = `m-${entry.client_id}`;
-  const last = bubbles().at(-1);
-  Object.assign(bubble.dataset, { local: "1", at: Math.floor(entry.created / 1000), author: "local", st: entry.state });
-  bubble.dataset.day = localTime(entry.created).slice(0, 10);
-  bubble.dataset.sort ||= `${Math.max(entry.created, last ? key(last)[0] : 0)}.9999999999`;
-  if (entry.mode === "note") bubble.classList.replace("out", "note");
-  $("[data-who]", bubble).textContent = entry.mode === "note" ? t("your_note") : "";
-  $("[data-txt]", bubble).textContent = entry.text;
-  $("time", bubble).textContent = localTime(entry.created).slice(12, 17);
-  const quoted = $(".quoted", bubble), failed = entry.state === "failed";
-  quoted.hidden = !entry.quote;
-  if (entry.quote) [quoted.children[0].textContent, quoted.children[1].textContent] = [entry.quote.author, entry.quote.text];
-  $("[data-files]", bubble).replaceChildren(...entry.attachments.map((file) => {
-    const line = clone("tpl-file");
-    $("strong", line).textContent = file.name;
-    return line;
-  }));
-  $(".tick", bubble).replaceWith($(`[data-tick="${entry.state}"]`, document.getElementById("tpl-ticks").content).cloneNode(true));
-  $("[data-trouble]", bubble).hidden = !failed;
-  $('[data-act="local-edit"]', bubble).hidden = entry.attachments.length;
-  $("[data-reason]", bubble).textContent = entry.reason || "";
-  if (failed) alarm(entry.reason);
-  mutate(() => { if (!known) place(bubble); regroup(); });
+/** Unread by the agent's own will: stays so until it is opened anew. */
+export const keepUnread = () => { held = true; };
+
+/** Shows an entry of the outbox, once it may stand here. */
+export async function showLocal(entry) {
+  (await lazy("local")).show(entry);
 }
 
-export function stickToBottom() {
-  stuck = true;
-  if (log) toBottom();
-}
-
-async function post(url, form) {
-  const here = root;
-  try {
-    const html = await (await http(url, { form })).text();
-    if (root === here) merge(html);
-  } catch (error) {
-    toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
-  }
-}
-
-const react = (id, emoji) => post(root.dataset.urlReact, { message: id, emoji });
-
-function openReactions(button, id) {
-  const bar = document.getElementById("react-bar");
-  reactTo = id;
-  bar.showPopover();
-  const at = button.getBoundingClientRect(), box = bar.getBoundingClientRect();
-  bar.style.left = `${Math.max(8, Math.min(at.left - box.width / 2, innerWidth - box.width - 8))}px`;
-  bar.style.top = `${at.top - box.height - 6 > 0 ? at.top - box.height - 6 : at.bottom + 6}px`;
-  bar.firstElementChild.focus();
-}
-
-function removeLocal(id) {
-  outbox.remove(id);
-  mutate(() => { article(id)?.remove(); regroup(); });
-}
-
-function act(button, event) {
-  const bubble = button.closest(".msg"), id = bubble.id.slice(2);
-  const name = button.dataset.act;
-  if (name === "retry" || name === "cancel") post(button.dataset.url, {});
-  else if (name === "react") openReactions(button, id);
-  else if (name === "reaction") react(id, button.getAttribute("aria-pressed") === "true" ? "" : button.dataset.emoji);
-  else if (name === "reply") emit("quote", { id, author: $(".who", bubble)?.textContent.trim() || root.dataset.name, text: ($("[data-txt], .summary, .file strong, .card-box strong", bubble)?.textContent || t("attachment")).trim().slice(0, 140) });
-  else if (name === "local-retry") outbox.retry(id);
-  else if (name === "local-delete") removeLocal(id);
-  else if (name === "local-edit") { emit("edit", outbox.find(id)); removeLocal(id); }
-  else if (name === "jump") {
-    event.preventDefault();
-    const target = document.getElementById(button.hash.slice(1));
-    if (!target) { toast(t("further_up")); return; }
-    target.scrollIntoView({ block: "center" });
-    target.focus({ preventScroll: true });
-    target.classList.add("flash");
-    setTimeout(() => target.classList.remove("flash"), 1600);
-  }
+export function drop(id) {
+  if (article(id)) mutate(() => article(id).remove());
 }
 
 /** Takes over the thread that now stands in the pane, or none. */
@@ -336,21 +162,22 @@ export function mount() {
   pull.clear();
   follow?.disconnect();
   clearTimeout(readTimer);
-  [unsaid, unseen, readTimer] = [[], 0, 0];
+  [unsaid, unseen, readTimer, held] = [[], 0, 0, false];
   root = $(".thread", pane);
   if (!root) { log = items = null; return; }
   log = $("[data-log]", root);
   items = $("[data-items]", root);
   learnClock($(".strip", root));
   tick(root);
-  regroup();
+  regroup(items);
   log.addEventListener("scroll", onScroll, { passive: true });
-  const line = $("[data-unread-line]", items);
-  stuck = !line;
+  const line = $("[data-unread-line]", items), target = log.dataset.at && article(log.dataset.at);
+  stuck = !line && isWhole();
   log.scrollTop = line ? line.offsetTop - 48 : log.scrollHeight;
-  stuck = distance() <= NEAR;
+  if (target) travel("jump", log.dataset.at);
+  else stuck = isWhole() && distance() <= NEAR;
   outbox.pendingOf(current()).forEach(showLocal);
-  follow = new ResizeObserver(() => { if (stuck) toBottom(); showBottom(); });
+  follow = new ResizeObserver(() => { if (stuck) toBottom(); showPlace(); });
   follow.observe(items);
   follow.observe(log);
   markRead();
@@ -359,42 +186,72 @@ export function mount() {
 function hinted(hint) {
   if (hint.c !== current()) return;
   const bubble = article(hint.m);
-  if (hint.t === "message.created") { if (!bubble?.dataset.mid) pull.add(hint.m); if (hint.dir === "in") refreshState(); }
-  else if (!bubble) { if (pull.flying.has(hint.m)) pull.add(hint.m); } // what is on its way may be older than this
+  if (hint.t === "message.created") {
+    if (hint.dir === "in") refreshState();
+    if (bubble?.dataset.mid) return;
+    if (isWhole()) pull.add(hint.m);
+    else if (hint.dir === "in") { unseen += 1; showPlace(); announce(t("new_from", { name: root.dataset.name, n: 1 })); }
+  } else if (!bubble) { if (pull.flying.has(hint.m)) pull.add(hint.m); } // what is on its way may be older than this
   else if (hint.t === "message.updated") { if (!(Number(bubble.dataset.v) >= hint.ver)) pull.add(hint.m); }
   else {
     if (ASK.has(hint.s) || !RANK[bubble.dataset.st]) pull.add(hint.m);
     else if (!PENDING.has(hint.s)) climb(bubble, hint.s);
+    else $('[data-act="cancel"]', bubble)?.remove(); // too late for that
     if (hint.s === "queued" || $('.strip[data-state="circuit"]', root)) refreshState(); // the number may have stopped, or work again
   }
 }
 
+/** Ctrl/⌘+F searches here, pressed again in the page; arrows go from bubble to bubble. */
+async function onKey(event) {
+  if (!root || event.defaultPrevented || event.altKey) return;
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "f") {
+    if ($("dialog[open]") || event.target.closest?.("[data-finder]")) return;
+    event.preventDefault();
+    (await lazy("finder")).open(root);
+  }
+  const at = event.target.closest?.(".msg");
+  if (!event.key.startsWith("Arrow") || (event.target !== log && event.target !== at)) return;
+  event.preventDefault();
+  travel("walk", at, event.key);
+}
+
+async function onClick(event) {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const button = event.target.closest(".msg [data-act], [data-act=view], [data-act=find]");
+  if (event.target.closest("[data-bottom]")) { await stickToBottom(); markRead(); log.focus({ preventScroll: true }); }
+  if (event.target.closest('[data-testid="unread"]')) keepUnread();
+  if (!button) return;
+  event.preventDefault();
+  (await lazy("deeds")).act(button, root);
+}
+
 export function start() {
+  setTimeout(() => ["local", "travel"].forEach(lazy), 500); // at hand when the network is not
   for (const type of ["message.created", "message.updated", "message.status"]) on(type, hinted);
+  on("message.removed", (hint) => { if (hint.c === current()) drop(hint.m); });
   on("conversation.updated", (hint) => {
     if (hint.c !== current()) return;
     refreshState();
-    if (hint.what?.some((part) => part !== "window")) fetchLines();
+    if (hint.what?.some((part) => part !== "window") && isWhole() && !document.hidden) travel("lines");
   });
   on("resync", () => { if (!document.hidden) resync(); });
   on("outbox-sent", ({ entry, html }) => {
     if (entry.c !== current()) return;
     if (html) merge(html);
     else pull.add(entry.client_id);
+    if (entry.mode === "reply") markRead(true);
   });
   on("outbox-changed", showLocal);
   on("outbox-restored", () => { if (root) outbox.pendingOf(current()).forEach(showLocal); });
+  on("key:find", async () => { if (root) (await lazy("finder")).open(root); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && stuck) markRead(); });
-  pane.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-act]");
-    if (button) act(button, event);
-    else if (event.target.closest("[data-bottom]")) { stickToBottom(); markRead(); showBottom(); log.focus({ preventScroll: true }); }
-  });
-  const bar = document.getElementById("react-bar");
-  bar.addEventListener("click", (event) => {
-    const emoji = event.target.closest("[data-emoji]");
-    if (!emoji) return;
-    bar.hidePopover();
-    react(reactTo, emoji.dataset.emoji);
+  document.addEventListener("keydown", onKey);
+  document.addEventListener("click", onClick);
+  pane.addEventListener("input", async (event) => { if (event.target.matches("[data-seek]")) (await lazy("player")).seek(event.target); });
+  pane.addEventListener("contextmenu", async (event) => {
+    const button = event.pointerType === "touch" && event.target.closest(".msg")?.querySelector('[data-act="menu"]');
+    if (!button) return;
+    event.preventDefault();
+    (await lazy("deeds")).act(button, root);
   });
 }
