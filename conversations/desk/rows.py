@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from conversations.desk import kinds
+from conversations.desk.queue import ViewQuery
 from conversations.inboxes.models import Inbox
 from conversations.messaging.models import Conversation
 from crm.foundation import clock
 from crm.staff.models import Team, User
 
 COLOURS = 16
+TAGS_SHOWN = 2
 
 
 @dataclass(frozen=True)
@@ -40,15 +42,38 @@ class Row:
     window_expires_at: dt.datetime | None
     version: int
     is_group: bool
+    rank: int
+    tags: list[tuple[str, int]]
+    priority: int
+    priority_word: str
+    is_pinned: bool
+    snoozed_until: dt.datetime | None
+
+    @property
+    def shown_tags(self) -> list[tuple[str, int]]:
+        """Those a list row has room for."""
+        return self.tags[:TAGS_SHOWN]
+
+    @property
+    def more_tags(self) -> str:
+        """The names of the others."""
+        return ", ".join(name for name, _colour in self.tags[TAGS_SHOWN:])
+
+    @property
+    def more_tags_count(self) -> int:
+        """How many others there are."""
+        return len(self.tags[TAGS_SHOWN:])
 
 
-def rows_of(conversations: Iterable[Conversation], user: User) -> list[Row]:
-    """Rows for a list; one query, for whether the inbox is worth naming."""
-    several = Inbox.objects.visible_to(user)[:2].count() > 1
-    return [row_of(conversation, user, show_inbox=several) for conversation in conversations]
+def rows_of(conversations: Iterable[Conversation], user: User, query: ViewQuery, *, several: bool) -> list[Row]:
+    """Rows for a list; `several`: its reader has more than one inbox, so they are worth naming."""
+    show = several and not query.inbox
+    return [
+        row_of(conversation, user, show_inbox=show, rank=query.rank(conversation)) for conversation in conversations
+    ]
 
 
-def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True) -> Row:
+def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True, rank: int = 0) -> Row:
     """One row; the conversation must come from `for_rows`."""
     now, contact = clock.now(), conversation.contact
     title = contact.title
@@ -56,7 +81,7 @@ def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True) -
         pk=conversation.pk,
         title=title,
         initials=initials_of(title),
-        colour=hashlib.sha256(str(contact.pk).encode()).digest()[0] % COLOURS,
+        colour=colour_of(contact.pk),
         contact=contact,
         inbox=conversation.inbox,
         show_inbox=show_inbox,
@@ -74,7 +99,18 @@ def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True) -
         window_expires_at=conversation.window_expires_at,
         version=conversation.version,
         is_group=conversation.is_group,
+        rank=rank,
+        tags=conversation.tag_pairs,
+        priority=conversation.priority,
+        priority_word=str(conversation.get_priority_display()) if conversation.priority else "",
+        is_pinned=getattr(conversation, "is_pinned", False),
+        snoozed_until=conversation.snoozed_until,
     )
+
+
+def colour_of(contact_pk: int) -> int:
+    """The colour of a contact's avatar, always the same."""
+    return hashlib.sha256(str(contact_pk).encode()).digest()[0] % COLOURS
 
 
 def initials_of(title: str) -> str:

@@ -5,8 +5,8 @@ from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, OuterRef, Q, Subquery
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Exists, F, OuterRef, Q, StringAgg, Subquery, Value
+from django.db.models.functions import Cast, Coalesce, Concat, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from conversations.inboxes.models import Inbox
@@ -17,6 +17,7 @@ from crm.staff.models import Role, Team, User
 
 CLOSING = dt.timedelta(hours=2)
 FEW = 2000
+_FIELD_END, _ROW_END = "\x1f", "\x1e"  # in `tag_text`, between what no tag contains
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -63,8 +64,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.annotate(unread=Greatest(F("inbound_count") - Coalesce(Subquery(read), 0), 0))
 
     def for_rows(self, user: User) -> Self:
-        """All that a list row shows, in one query."""
-        return self.with_unread(user).select_related("contact", "inbox", "assignee", "team")
+        """All that a list row shows, in one query; `tag_text` is read by `Conversation.tag_pairs`."""
+        pins = ConversationPin.objects.filter(conversation=OuterRef("pk"), user=user)
+        tags = ConversationTag.objects.filter(conversation=OuterRef("pk")).order_by().values("conversation")
+        pair = Concat(Cast("tag__colour", models.CharField()), Value(_FIELD_END), "tag__name")
+        tags = tags.annotate(text=StringAgg(pair, delimiter=Value(_ROW_END))).values("text")
+        rows = self.with_unread(user).annotate(is_pinned=Exists(pins), tag_text=Subquery(tags))
+        return rows.select_related("contact", "inbox", "assignee", "team")
 
 
 class Conversation(models.Model):
@@ -180,6 +186,13 @@ class Conversation(models.Model):
 
     def __str__(self) -> str:
         return f"conversation {self.pk}"
+
+    @property
+    def tag_pairs(self) -> list[tuple[str, int]]:
+        """Name and colour of each tag, by name; of a row of `for_rows`."""
+        texts = (getattr(self, "tag_text", None) or "").split(_ROW_END)
+        pairs = (text.partition(_FIELD_END) for text in texts if text)
+        return sorted(((name, int(colour)) for colour, _sep, name in pairs), key=lambda pair: pair[0].casefold())
 
     @property
     def is_group(self) -> bool:

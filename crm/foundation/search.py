@@ -1,12 +1,38 @@
 """Search text: one casefolded, accent-free column per searchable thing, the same on both databases."""
 
+import re
 import unicodedata
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
 
 
 def fold(text: str) -> str:
     """Casefold and strip accents: "José Muñoz" and "JOSE MUNOZ" become the same text."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in decomposed if not unicodedata.combining(char))
+
+
+def plain(text: str) -> str:
+    """Lower case without Latin accents, as the database function `fold_text` makes it. Unlike `fold` it leaves the
+    marks of other scripts alone.
+    """
+    return (
+        text.lower() if text.isascii() else "".join(map(_lower, _ACCENTS.sub("", unicodedata.normalize("NFKD", text))))
+    )
+
+
+def fold_with_places(text: str) -> tuple[str, list[int]]:
+    """`plain(text)`, and for each of its letters where in `text` it came from."""
+    folded, places = [], []
+    for index, char in enumerate(text):
+        for part in plain(char):
+            folded.append(part)
+            places.append(index)
+    return "".join(folded), places
+
+
+def _lower(char: str) -> str:
+    return char.lower().replace("ß", "ss")
 
 
 def search_text(*parts: str | None) -> str:

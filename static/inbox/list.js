@@ -1,18 +1,21 @@
-// The list of conversations: rows that update in place, a pill for what would move, views, search, endless scroll.
-import { $, $$, data, emit, fragment, http, me, on, SessionLost, t, tick, toast } from "./ui.js";
+// The list of conversations: rows that update in place, a pill for what would move, selection, endless scroll. What changes
+// the list's query is in filters.js, what marks drafts and typing in marks.js, bulk actions in bulk.js.
+import { $, $$, data, fragment, http, lazy, me, on, SessionLost, t, tick } from "./ui.js";
 import { Pull } from "./bus.js";
 
 const MOST = 400;
+const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "tag", "unread", "waiting", "window", "priority", "since", "until", "sort"];
 const rows = $("[data-rows]"), region = $("#list"), scroller = $("[data-list-body]"), pill = $("[data-pill]");
-const filters = $("[data-filters]");
-const held = new Map();
-const away = new Set();
-let pointerInside = false, moved = false, open = 0, loading = null, watcher = null;
+const held = new Map(), away = new Set(), picked = new Set();
+let pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
 
-const pull = new Pull(fetchRows, 400);
-const idOf = (row) => Number(row.id.slice(4));
+export const pull = new Pull(fetchRows, 400);
+export const idOf = (row) => Number(row.id.slice(4));
+const rowOf = (id) => document.getElementById(`row-${id}`);
 const sortOf = (row) => Number(row.dataset.sort);
+const all = () => $$(".row", rows);
 const frozen = () => pointerInside || region.contains(document.activeElement) && document.activeElement !== region;
+export const focused = () => document.activeElement.closest(".row");
 export const links = () => $$(".row-link", rows);
 
 async function fetchRows(ids, signal) {
@@ -23,7 +26,7 @@ async function fetchRows(ids, signal) {
 }
 
 /** Puts server rows into the list: known ones in place, new and moved ones now or behind the pill. */
-function merge(content) {
+export function merge(content) {
   const freeze = frozen();
   for (const row of $$("li[id^=row-]", content)) {
     const old = document.getElementById(row.id);
@@ -43,13 +46,15 @@ function merge(content) {
 
 function update(old, row, freeze) {
   if (Number(row.dataset.version) < Number(old.dataset.version)) return;
-  const focused = old.contains(document.activeElement);
+  const focus = old === focused() && focusOf(old);
   old.replaceWith(row);
-  if (focused) $(".row-link", row)?.focus({ preventScroll: true });
+  if (focus) $(focus, row).focus({ preventScroll: true });
   if (inOrder(row)) return;
   if (freeze) moved = true;
   else place(row);
 }
+
+const focusOf = (row) => (row.contains(document.activeElement.closest("[data-pick]")) ? "[data-pick]" : ".row-link");
 
 function inOrder(row) {
   const above = row.previousElementSibling, below = row.nextElementSibling;
@@ -57,12 +62,12 @@ function inOrder(row) {
 }
 
 function inLoadedRange(row) {
-  const last = $$(".row", rows).at(-1);
+  const last = all().at(-1);
   return !$(".sentinel", rows) || !last || sortOf(row) >= sortOf(last);
 }
 
 function place(row) {
-  const next = $$(".row", rows).find((other) => other !== row && sortOf(other) < sortOf(row));
+  const next = all().find((other) => other !== row && sortOf(other) < sortOf(row));
   rows.insertBefore(row, next || $(".sentinel", rows));
 }
 
@@ -73,29 +78,60 @@ function settle() {
   held.clear();
   moved = false;
   $$("[data-leaving]", rows).forEach((row) => row.remove());
-  const sorted = $$(".row", rows).sort((a, b) => sortOf(b) - sortOf(a) || idOf(b) - idOf(a));
+  const sorted = all().sort((a, b) => sortOf(b) - sortOf(a) || idOf(b) - idOf(a));
   const focus = rows.contains(document.activeElement) ? document.activeElement : null;
   sorted.forEach((row, index) => { if (rows.children[index] !== row) rows.insertBefore(row, rows.children[index]); });
   focus?.focus({ preventScroll: true });
   afterChange();
 }
 
+/** Other rows in place of all; the focus stays where it can. */
+export function refill(content) {
+  const row = focused(), focus = row && focusOf(row);
+  held.clear();
+  moved = false;
+  rows.replaceChildren(content);
+  if (row) ($(focus, rowOf(idOf(row)) || rows) || region).focus({ preventScroll: true });
+  afterChange();
+}
+
 function afterChange() {
   pill.hidden = !held.size && !moved;
   pill.textContent = held.size ? t("new_conversations", { n: held.size }) : t("new_order");
+  for (const id of picked) if (!rowOf(id)) picked.delete(id);
+  paint();
   mark(open);
   tick(rows);
   watch();
   title();
 }
 
+/** What only this browser knows of its rows: which are selected, a draft, a teammate who types. */
+export function paint() {
+  for (const row of all()) {
+    $("[data-pick]", row).checked = picked.has(idOf(row));
+    decorate?.(row, idOf(row), open);
+  }
+  if (region.classList.toggle("picking", picked.size > 0) || !$("[data-bulk]").hidden) lazy("bulk").then((bulk) => bulk.refresh());
+}
+
+/** The selected conversations. */
+export const selected = () => [...picked];
+
+/** Selects a conversation, or takes it out of the selection. */
+export function select(id, is = true) {
+  if (is) picked.add(id);
+  else picked.delete(id);
+  paint();
+}
+
 /** Marks the open conversation and keeps one single tab stop in the list. */
 export function mark(id) {
   open = id;
-  const all = links();
-  const current = all.find((link) => Number(link.dataset.open) === id);
-  const stop = all.find((link) => link === document.activeElement) || current || all[0];
-  for (const link of all) {
+  const found = links();
+  const current = found.find((link) => Number(link.dataset.open) === id);
+  const stop = found.find((link) => link === document.activeElement) || current || found[0];
+  for (const link of found) {
     link.toggleAttribute("aria-current", link === current);
     if (link === current) link.setAttribute("aria-current", "true");
     link.tabIndex = link === stop ? 0 : -1;
@@ -118,16 +154,17 @@ function counts() {
     countTimer = 0;
     try {
       const fresh = fragment(await (await http(data.urlCounts)).text());
-      for (const part of $$(".count, .fence", fresh)) {
-        const old = document.getElementById(part.id);
-        if (!old?.isEqualNode(part)) old?.replaceWith(part);
+      for (const { dataset, textContent } of $$(".count", fresh)) {
+        for (const old of $$(`[data-count="${dataset.count}"]`)) if (old.textContent !== textContent) old.textContent = textContent;
       }
+      const part = $(".fence", fresh), old = part && document.getElementById(part.id);
+      if (!old?.isEqualNode(part)) old?.replaceWith(part);
     } catch { /* the next hint asks again */ }
   }, 2000);
 }
 
 function belongs(hint) {
-  if (document.getElementById(`row-${hint.c}`) || data.q) return true;
+  if (rowOf(hint.c) || data.q) return true;
   if (data.view === "mine" && "assignee" in hint && hint.assignee !== me) return false;
   if (data.view === "unassigned" && hint.assignee) return false;
   return data.status === "all" || !hint.status || hint.status === data.status;
@@ -156,73 +193,63 @@ async function more() {
   if (!sentinel || loading) return;
   watcher?.disconnect();
   const query = data.query;
-  loading = new AbortController();
   try {
-    const url = `${data.urlList}?${query}&cursor=${encodeURIComponent(sentinel.dataset.next)}`;
-    const content = fragment(await (await http(url, { signal: loading.signal })).text());
-    if (query !== data.query) return;
+    const content = await fetchPage(`&cursor=${encodeURIComponent(sentinel.dataset.next)}`);
+    if (!content || query !== data.query) return;
     for (const row of $$(".row", content)) if (document.getElementById(row.id)) row.remove();
     sentinel.replaceWith(content);
-    loading = null;
     afterChange();
   } catch (error) {
-    if (error.name !== "AbortError" && !(error instanceof SessionLost)) setTimeout(watch, 5000);
-  } finally {
-    loading = null;
+    if (!(error instanceof SessionLost)) setTimeout(watch, 5000);
   }
 }
 
-/** A view query in its one spelling: "view=mine&status=open&q=…". */
-export function spell(query) {
-  const given = new URLSearchParams(query), q = given.get("q");
-  return new URLSearchParams({ view: given.get("view") || "mine", status: given.get("status") || "open", ...(q && { q }) }).toString();
-}
-
-/** Loads the list anew for a view query. */
-export async function show(query, quiet = false) {
-  const wanted = new URLSearchParams(query);
-  Object.assign(data, { query, view: wanted.get("view"), status: wanted.get("status"), q: wanted.get("q") || "" });
-  for (const link of $$("[data-view-key]")) {
-    if (link.dataset.viewKey === data.view) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
-  }
-  filters.elements.view.value = data.view;
-  filters.elements.status.value = data.status;
-  if (filters.elements.q !== document.activeElement) filters.elements.q.value = data.q;
-  pull.clear();
+/** A page of the query of now; nothing if another one was asked for meanwhile. */
+export async function fetchPage(cursor = "") {
   loading?.abort();
-  loading = new AbortController();
-  const control = loading;
-  if (!quiet) region.setAttribute("aria-busy", "true");
+  const control = loading = new AbortController();
   try {
-    const html = await (await http(`${data.urlList}?${query}`, { signal: control.signal })).text();
-    const top = scroller.scrollTop;
-    held.clear();
-    moved = false;
-    rows.innerHTML = html;
-    scroller.scrollTop = quiet ? top : 0;
-    afterChange();
+    return fragment(await (await http(`${data.urlList}?${data.query}${cursor}`, { signal: control.signal })).text());
   } catch (error) {
-    if (error.name !== "AbortError" && !quiet) toast(t("not_loaded"), "danger");
+    if (control.signal.aborted) return null;
+    throw error;
   } finally {
     if (loading === control) { loading = null; region.removeAttribute("aria-busy"); }
   }
 }
 
-const currentQuery = () => spell(new FormData(filters));
-
-function choose(query) {
-  if (query === data.query) return;
-  show(query);
-  emit("query", query);
+/** A view query in its one spelling: "view=mine&q=…". */
+export function spell(query) {
+  const given = new URLSearchParams(query), clean = new URLSearchParams();
+  for (const name of ORDER) {
+    const value = given.getAll(name).filter(Boolean).join(",") || (name === "view" ? "mine" : "");
+    if (value) clean.set(name, value);
+  }
+  return clean.toString().replaceAll("%2C", ",");
 }
+
+/** Loads the list anew for a view query. */
+export const show = async (query) => (await lazy("filters")).show(query);
 
 /** The row link `step` places from the focused or open one. */
 export function neighbour(step) {
-  const all = links();
-  const here = all.findIndex((link) => link === document.activeElement || link.contains(document.activeElement));
-  const from = here >= 0 ? here : all.findIndex((link) => Number(link.dataset.open) === open);
-  return from < 0 ? all[0] : all[Math.min(all.length - 1, Math.max(0, from + step))];
+  const found = links();
+  const row = focused(), here = row ? found.indexOf($(".row-link", row)) : -1;
+  const from = here >= 0 ? here : found.findIndex((link) => Number(link.dataset.open) === open);
+  return from < 0 ? found[0] : found[Math.min(found.length - 1, Math.max(0, from + step))];
+}
+
+function clicked(event) {
+  const row = event.target.closest(".row"), pick = event.target.closest("[data-pick]"), { shiftKey } = event;
+  const tool = event.target.closest("[data-view-query], [data-toggle], [data-clear-filters], [data-open-filters], [data-save-view], [data-rename-view], [data-delete-view]");
+  if (event.target.closest("[data-more]")) more();
+  else if (pick || (row && shiftKey && picked.size)) {
+    if (!pick) event.preventDefault();
+    lazy("bulk").then((bulk) => bulk.pick(idOf(row), shiftKey));
+  } else if (tool && !event.ctrlKey && !event.metaKey && !shiftKey) {
+    event.preventDefault();
+    lazy("filters").then((tools) => tools.clicked(tool));
+  }
 }
 
 export function start(openId) {
@@ -236,24 +263,22 @@ export function start(openId) {
     if (link) for (const other of links()) other.tabIndex = other === link ? 0 : -1;
   });
   pill.addEventListener("click", () => { settle(); scroller.scrollTop = 0; links()[0]?.focus({ preventScroll: true }); });
-  rows.addEventListener("click", (event) => { if (event.target.closest("[data-more]")) more(); });
-  $(".views").addEventListener("click", (event) => {
-    const link = event.target.closest("[data-view-key]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    filters.elements.view.value = link.dataset.viewKey;
-    choose(currentQuery());
+  region.addEventListener("click", clicked);
+  region.addEventListener("keydown", (event) => {
+    if (event.key === "a" && (event.ctrlKey || event.metaKey) && focused()) { event.preventDefault(); lazy("bulk").then((bulk) => bulk.all()); }
   });
-  let typing = 0;
-  filters.addEventListener("submit", (event) => { event.preventDefault(); choose(currentQuery()); });
-  filters.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(() => choose(currentQuery()), 300); });
-  for (const type of ["message.created", "message.status", "conversation.created", "conversation.updated"]) on(type, hinted);
-  on("conversation.removed", (hint) => { document.getElementById(`row-${hint.c}`)?.remove(); afterChange(); counts(); });
-  on("read", (hint) => { if (hint.user === me && document.getElementById(`row-${hint.c}`)) pull.add(hint.c); });
-  on("row", (id) => { if (document.getElementById(`row-${id}`)) pull.add(id); });
+  for (const type of ["message.created", "message.status", "conversation.created", "conversation.updated", "mention"]) on(type, hinted);
+  on("conversation.removed", (hint) => { rowOf(hint.c)?.remove(); afterChange(); counts(); });
+  on("read", (hint) => { if (hint.user === me && rowOf(hint.c)) pull.add(hint.c); });
+  on("row", (id) => { if (rowOf(id)) pull.add(id); });
   on("fence", counts);
-  on("resync", () => { if (!document.hidden) { show(data.query, true); counts(); } });
+  on("key:select", () => lazy("bulk").then((bulk) => bulk.toggle()));
+  on("key:extend", (step) => lazy("bulk").then((bulk) => bulk.extend(step)));
+  on("resync", () => { if (!document.hidden) { lazy("filters").then((tools) => tools.resync()); counts(); } });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) { away.clear(); title(); } });
   setInterval(() => { if (!document.hidden) tick(); }, 5000);
+  setInterval(() => { if (!document.hidden) counts(); }, 60000); // what only time changes
+  lazy("filters").then((tools) => tools.start());
+  lazy("marks").then((marks) => { decorate = marks.decorate; paint(); });
   afterChange();
 }

@@ -7,6 +7,8 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
+from crm.foundation.search import plain
+
 WAIT_SECONDS = 20
 _WRITES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP", "VACUUM", "REINDEX")
 
@@ -54,12 +56,21 @@ def lock_of(path: str) -> FifoLock:
         return _locks.setdefault(path, FifoLock())
 
 
+def _fold(text: Any) -> str:
+    return plain(text) if isinstance(text, str) else ""
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """Queues before every BEGIN and around each writing statement in autocommit."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._holds_write_lock = False
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        connection = super().get_new_connection(conn_params)  # type: ignore[misc]
+        connection.create_function("fold_text", 1, _fold, deterministic=True)
+        return connection
 
     def acquire_write_lock(self) -> bool:
         """Take the file's write lock; True if this call took it. Raises OperationalError after 20 s, as SQLite itself
