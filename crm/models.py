@@ -1,5 +1,6 @@
 """Index of the app's models."""
 
+from crm.audit.models import AuditEntry
 from crm.contacts.models import (
     ChannelIdentity,
     Contact,
@@ -14,6 +15,7 @@ from crm.staff.models import ApiToken, Membership, Team, User
 
 __all__ = [
     "ApiToken",
+    "AuditEntry",
     "ChannelIdentity",
     "Contact",
     "ContactChange",

@@ -1,5 +1,8 @@
-"""Language and time zone of each request: the user's own, else the cookie's language, else Spanish."""
+"""Of each request: language and time zone (the user's own, else the cookie's language, else Spanish), who acts, and the
+administration's content policy.
+"""
 
+import ipaddress
 import zoneinfo
 from collections.abc import Callable
 
@@ -7,11 +10,16 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 
+from crm.audit import log
+from crm.audit.models import AuditEntry
+
+Handler = Callable[[HttpRequest], HttpResponse]
+
 
 class PreferencesMiddleware:
     """Activates the signed-in user's language and time zone for this request."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
@@ -27,3 +35,53 @@ class PreferencesMiddleware:
             response = self.get_response(request)
             response.headers.setdefault("Content-Language", translation.get_language() or language)
         return response
+
+
+class OriginMiddleware:
+    """Says who acts in this request, for the audit log; an API token says more later."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Touch the session only where there is a cookie of one."""
+        source = AuditEntry.Source.DESK
+        if request.path.startswith(settings.ADMIN_PATH):
+            source = AuditEntry.Source.ADMIN
+        elif request.path.startswith("/api/"):
+            source = AuditEntry.Source.API
+        user_id, name = None, ""
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            user_id, name = request.user.pk, request.user.name
+        with log.acting(log.Origin(source, user_id, name, ip=address_of(request))):
+            return self.get_response(request)
+
+
+class AdministrationPolicyMiddleware:
+    """Gives pages of the administration their own content policy (Unfold needs more than the inbox allows)."""
+
+    def __init__(self, get_response: Handler) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Set it on the way out; Django's middleware, outside of this one, writes the header."""
+        response = self.get_response(request)
+        if request.path.startswith(settings.ADMIN_PATH):
+            response._csp_config = settings.ADMIN_CSP  # type: ignore[attr-defined]
+        return response
+
+
+def address_of(request: HttpRequest) -> str | None:
+    """The peer's address; behind the one proxy we trust (BEHIND_PROXY), the last address that it noted."""
+    if settings.BEHIND_PROXY:
+        noted = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+        if noted:
+            return _valid(noted)
+    return _valid(request.META.get("REMOTE_ADDR", ""))
+
+
+def _valid(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None

@@ -93,6 +93,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.role == Role.MANAGER
 
     @property
+    def is_staff(self) -> bool:
+        """Django's word for who may enter the administration."""
+        return self.is_manager
+
+    @property
     def sees_everything(self) -> bool:
         """Managers, and integrators acting for the whole business."""
         return self.role in (Role.MANAGER, Role.INTEGRATOR)
