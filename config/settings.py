@@ -147,6 +147,8 @@ if WORK == "procrastinate" and not _on_postgres:
 # At the start of a process: if a message that could have left has waited longer than this, sending is stopped until a
 # manager has looked (0: never).
 OUTBOX_STALE_HOURS = env.float("OUTBOX_STALE_HOURS", 6.0)
+# How long an agent may take back what they have just sent (0: it leaves at once).
+UNDO_SEND_SECONDS = max(env.int("UNDO_SEND_SECONDS", 5), 0)
 # Live hints travel between processes through Redis; one process needs none.
 REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS = (

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from conversations.answers.api import CannedAnswerViewSet
 from conversations.inboxes.api import InboxViewSet
 from conversations.messaging.api import (
     ID_PATTERN,
@@ -16,5 +17,6 @@ routes = [
     ("conversations", ConversationViewSet, "conversation"),
     (rf"conversations/(?P<conversation>{ID_PATTERN})/messages", MessagesOfConversation, "conversation-message"),
     ("messages", MessageViewSet, "message"),
+    ("canned-answers", CannedAnswerViewSet, "canned-answer"),
 ]
 addresses = [path("attachments/<uuid:pk>/", AttachmentView.as_view(), name="attachment")]

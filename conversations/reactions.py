@@ -6,11 +6,13 @@ from typing import Any
 
 from django.db.models import Q
 from django.dispatch import receiver
+from django.utils.translation import gettext_lazy
 
+from conversations.desk import past
 from conversations.ingest import housekeeping, pipeline
-from conversations.messaging import division, events, fence, media, outbox, receipts, snoozing, threads
+from conversations.messaging import division, events, fence, media, outbox, receipts, schedule, snoozing, sound, threads
 from conversations.messaging.models import Conversation
-from crm.contacts import visibility
+from crm.contacts import timeline, visibility
 from crm.contacts.identities import identities_joined, identity_divided
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.contacts.profile import contact_changed
@@ -43,11 +45,15 @@ def contacts_of_visible_conversations(user: User) -> Q:
 
 
 visibility.register(contacts_of_visible_conversations)
+timeline.register(*past.CONVERSATIONS, group="conversations", label=gettext_lazy("Conversations"))
+timeline.register(*past.NOTES)
 work.before_first_round(fence.check_at_start)
 work.register("pipeline", pipeline.drain)
 work.register("outbox", functools.partial(outbox.drain, with_files=False))
 work.register("outbox_files", functools.partial(outbox.drain, with_files=True))
 work.register("media", media.drain)
 work.register("receipts", receipts.drain)
+work.register("schedule", schedule.drain)
+work.register("sound", sound.drain)
 work.register("snoozing", snoozing.drain)
 work.register("housekeeping", housekeeping.drain)

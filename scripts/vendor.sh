@@ -22,6 +22,16 @@ unpack lucide-static 1.62.0 386f9080c440d6f5049cefe3456ae8357f7a0c7f76e59670cd1c
 mkdir -p static/vendor/lucide
 cp "$folder/lucide-static/package/LICENSE" static/vendor/lucide/
 
+unpack emoji-picker-element-data 1.8.0 cd50a3a50680bd99625ede703c617dfd21c6f2391cd514cb7b1addbdff500e68
+mkdir -p static/vendor/emoji-1.8.0
+cp "$folder/emoji-picker-element-data/package/LICENSE" static/vendor/emoji-1.8.0/
+# [[emoji, name, search words, group], …], without bare skin tones and hair (group 2) and what older phones cannot draw
+for language in es en; do
+    jq --compact-output 'map(select(.group != 2 and .version <= 15 and .emoji != null)) | sort_by(.order)
+        | map([.emoji, .annotation, ((.tags // []) | join(" ")), .group])' \
+        "$folder/emoji-picker-element-data/package/$language/cldr/data.json" >"static/vendor/emoji-1.8.0/$language.json"
+done
+
 icons="alarm-clock archive arrow-down arrow-left arrow-right arrow-up at-sign ban battery-full bell bell-off blocks
     bold bookmark building cake calendar calendar-clock camera check check-check chevron-down chevron-left
     chevron-right chevron-up circle circle-check circle-dot circle-help circle-pause circle-play circle-x clock code

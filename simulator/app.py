@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from simulator.clerk import Clerk
 from simulator.clock import Clock
 from simulator.connection import RAW_SEND
 from simulator.control import Control, guarded
@@ -25,10 +26,12 @@ from simulator.inbound import Inbound
 from simulator.media import MediaStore
 from simulator.numbers import Number, NumberBook
 from simulator.phone import Phone
+from simulator.screens import Screens
 from simulator.sending import Sending
 from simulator.settings import Settings
 from simulator.statuses import Statuses
 from simulator.store import Store
+from simulator.templates import TemplateBook
 from simulator.webhooks import WebhookQueue
 
 ROOT = "/simulator"
@@ -57,11 +60,27 @@ class Simulator:
         media = MediaStore(self._store, clock, data_dir / "simulator-media")
         numbers = NumberBook(load_numbers)
         self._queue = WebhookQueue(self._store, numbers, settings, callback_url)
-        statuses = Statuses(clock, customers, self._queue, settings)
-        sending = Sending(clock=clock, customers=customers, media=media, statuses=statuses, settings=settings)
+        statuses, templates = Statuses(clock, customers, self._queue, settings), TemplateBook(self._store)
+        sending = Sending(
+            clock=clock, customers=customers, media=media, statuses=statuses, settings=settings, templates=templates
+        )
         inbound = Inbound(clock=clock, customers=customers, media=media, queue=self._queue)
         self._files = Files(media)
-        self._graph = Graph(store=self._store, numbers=numbers, sending=sending, media=media, files=self._files)
+        self._graph = Graph(
+            store=self._store, numbers=numbers, sending=sending, media=media, files=self._files, templates=templates
+        )
+        clerk = Clerk(numbers=numbers, templates=templates, queue=self._queue, clock=clock)
+        screens = Screens(
+            store=self._store,
+            numbers=numbers,
+            clock=clock,
+            customers=customers,
+            templates=templates,
+            settings=settings,
+            queue=self._queue,
+            statuses=statuses,
+            sending=sending,
+        )
         control = Control(
             numbers=numbers,
             clock=clock,
@@ -71,10 +90,10 @@ class Simulator:
             queue=self._queue,
             statuses=statuses,
             inbound=inbound,
-            sending=sending,
+            screens=screens,
         )
         self._app = Starlette(
-            routes=[*self._graph_routes(), *_control_routes(control), *Phone(locale).routes()],
+            routes=[*self._graph_routes(), *_control_routes(control, screens, clerk), *Phone(locale).routes()],
             exception_handlers={HTTPException: _refuse},
         )
         self._app.router.redirect_slashes = False
@@ -126,7 +145,7 @@ class Simulator:
             return JSONResponse(error.body(), error.status)
 
 
-def _control_routes(control: Control) -> list[Route]:
+def _control_routes(control: Control, screens: Screens, clerk: Clerk) -> list[Route]:
     table = {
         "messages": (control.messages, ["POST"]),
         "statuses": (control.statuses, ["POST"]),
@@ -135,6 +154,11 @@ def _control_routes(control: Control) -> list[Route]:
         "clock": (control.clock, ["GET", "POST"]),
         "numbers": (control.numbers, ["GET"]),
         "contacts": (control.contacts, ["GET", "POST"]),
+        "contacts/{id}": (screens.habits, ["POST"]),
+        "screens": (screens.show, ["GET"]),
+        "products": (screens.products, ["GET"]),
+        "templates": (clerk.listed, ["GET"]),
+        "templates/{id}": (clerk.decide, ["POST"]),
         "conversations": (control.conversation, ["GET"]),
         "media": (control.upload, ["POST"]),
         "media/{id}": (control.file, ["GET"]),

@@ -23,6 +23,18 @@ ORDER = {
         {"product_retailer_id": "ASISTENCIA", "quantity": 2, "item_price": 15, "currency": "EUR"},
     ],
 }
+# what the phone's cart offers
+CATALOGUE = {
+    "catalog_id": "100000000000200",
+    "currency": "EUR",
+    "products": [
+        {"id": "asistencia-viaje", "name": "Asistencia en viaje, 15 días", "price": 34.9},
+        {"id": "lunas", "name": "Cobertura de lunas", "price": 28.5},
+        {"id": "mascotas", "name": "Seguro de mascotas", "price": 96},
+        {"id": "movil", "name": "Seguro de móvil", "price": 59.9},
+        {"id": "bici", "name": "Responsabilidad civil de bicicleta", "price": 22},
+    ],
+}
 UNSUPPORTED = [
     {
         "code": 131051,

@@ -1,6 +1,7 @@
 """The control API under /api/: what a tester and the phone page ask of the simulator. JSON, loopback only."""
 
 import asyncio
+import io
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -9,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from simulator import recording
 from simulator.clock import Clock, iso
 from simulator.customers import Customers
 from simulator.files import read_form
@@ -16,10 +18,9 @@ from simulator.inbound import Inbound
 from simulator.media import INBOUND_LIFE, MediaStore
 from simulator.numbers import Number, NumberBook
 from simulator.reading import BadBody, TooLarge, read_json
-from simulator.sending import Sending
+from simulator.screens import NUMBER_FACTS, Screens
 from simulator.settings import SettingError, Settings
 from simulator.statuses import Statuses
-from simulator.templates import rendered
 from simulator.webhooks import Outcome, WebhookQueue
 
 Json = dict[str, Any]
@@ -58,11 +59,11 @@ class Control:
         queue: WebhookQueue,
         statuses: Statuses,
         inbound: Inbound,
-        sending: Sending,
+        screens: Screens,
     ) -> None:
         self._numbers, self._clock, self._customers, self._media = numbers, clock, customers, media
         self._settings, self._queue, self._statuses = settings, queue, statuses
-        self._inbound, self._sending = inbound, sending
+        self._inbound, self._screens = inbound, screens
 
     async def messages(self, request: Request) -> Response:
         """POST: a customer writes; answers once the webhook was answered, 502 after 10 s without."""
@@ -123,8 +124,8 @@ class Control:
 
     async def numbers(self, request: Request) -> Response:
         """GET: the business numbers, without their secrets."""
-        names = ("waba_id", "phone_number_id", "display_phone_number", "verified_name")
-        return JSONResponse([{name: getattr(number, name) for name in names} for number in await self._numbers.all()])
+        found = await self._numbers.all()
+        return JSONResponse([{name: getattr(number, name) for name in NUMBER_FACTS} for number in found])
 
     async def contacts(self, request: Request) -> Response:
         """GET: the customers; POST: {name, from, user_id?, username?} makes or renames one."""
@@ -145,28 +146,10 @@ class Control:
         customer = await self._customers.find(contact.lstrip("+"), contact)
         if customer is None:
             return JSONResponse({"messages": [], "typing": False, "window_closes": None})
-        wrote_at = await self._customers.wrote_at(customer, number.phone_number_id)
-        lines = [
-            {
-                "id": row["id"],
-                "wamid": row["wamid"],
-                "direction": row["direction"],
-                "time": iso(row["time"]),
-                "state": row["state"],
-                **_shown(json.loads(row["body"]), row["direction"]),
-            }
-            for row in await self._customers.history(customer.id, number.phone_number_id)
-        ]
-        return JSONResponse(
-            {
-                "messages": lines,
-                "typing": self._sending.is_typing(number.phone_number_id, customer.id),
-                "window_closes": iso(wrote_at + 24 * 3600) if wrote_at else None,
-            }
-        )
+        return JSONResponse(await self._screens.conversation(number, customer))
 
     async def upload(self, request: Request) -> Response:
-        """POST multipart: a file of a customer, to be named by id in messages."""
+        """POST multipart: a file of a customer, to be named by id in messages; with voice=1 a browser's recording."""
         try:
             form = await read_form(request)
         except ValueError as error:
@@ -176,12 +159,13 @@ class Control:
             if file is None or isinstance(file, str):
                 raise BadBody("Give a file.")
             number = await self._number(to if isinstance(to, str) else None)
+            source, mime_type, filename = file.file, file.content_type or "application/octet-stream", file.filename
+            if form.get("voice") and not mime_type.startswith("audio/ogg"):
+                recorded = await asyncio.to_thread(file.file.read, recording.LARGEST + 1)
+                source, mime_type = io.BytesIO(await recording.as_voice_note(recorded)), recording.MIME_TYPE
+                filename = "voice.ogg"
             medium = await self._media.keep(
-                file.file,
-                waba_id=number.waba_id,
-                mime_type=file.content_type or "application/octet-stream",
-                filename=file.filename,
-                life=INBOUND_LIFE,
+                source, waba_id=number.waba_id, mime_type=mime_type, filename=filename, life=INBOUND_LIFE
             )
         finally:
             await form.close()
@@ -219,12 +203,6 @@ class Control:
         outcome = outcome or Outcome(None, "The callback URL did not answer.")
         error = f"{outcome.reason} The webhook stays in the queue."
         return JSONResponse({**told, "status_code": outcome.status, "error": error}, 502)
-
-
-def _shown(message: Json, direction: str) -> Json:
-    if direction == "out" and message.get("type") == "template":
-        return {"message": message, "template": rendered(message["template"])}
-    return {"message": message}
 
 
 def _refusal(status: int, sentence: str) -> Response:

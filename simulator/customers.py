@@ -4,7 +4,7 @@ import json
 import secrets
 import sqlite3
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from simulator.store import Store
@@ -36,6 +36,24 @@ class Customer:
         if self.user_id:
             contact["user_id"] = self.user_id
         return contact
+
+
+@dataclass(frozen=True)
+class Habits:
+    """How a person uses the phone: `network` online, offline or none (no WhatsApp), read receipts, phone number hidden
+    behind the user id, promotions stopped."""
+
+    network: str = "online"
+    reads: bool = True
+    hides_phone: bool = False
+    stopped: bool = False
+
+    @classmethod
+    def of(cls, row: sqlite3.Row) -> "Habits":
+        """The habits in a row; the usual ones where it has none."""
+        if row["network"] is None:
+            return cls()
+        return cls(row["network"], bool(row["reads"]), bool(row["hides_phone"]), bool(row["stopped"]))
 
 
 def new_wamid(wa_id: str | None, *, inbound: bool) -> str:
@@ -92,13 +110,53 @@ class Customers:
     async def everyone(self) -> list[Json]:
         """All people, the one of the latest message first, each with what the phone page lists."""
         sql = """
-            SELECT c.*, (SELECT MAX(m.id) FROM messages m WHERE m.customer_id = c.id AND m.direction != 'mark') AS last
-            FROM customers c WHERE c.wa_id IS NOT NULL OR c.user_id IS NOT NULL
+            SELECT c.*, (SELECT MAX(m.id) FROM messages m WHERE m.customer_id = c.id AND m.direction != 'mark') AS last,
+                h.network, h.reads, h.hides_phone, h.stopped
+            FROM customers c LEFT JOIN habits h ON h.customer_id = c.id
+            WHERE c.wa_id IS NOT NULL OR c.user_id IS NOT NULL
             ORDER BY last IS NULL, last DESC, c.id LIMIT 500
         """
         rows = await self._store.run(lambda connection: connection.execute(sql).fetchall())
         names = ("id", "wa_id", "user_id", "name", "username")
-        return [{name: row[name] for name in names} for row in rows]
+        return [{**{name: row[name] for name in names}, **asdict(Habits.of(row))} for row in rows]
+
+    async def by_id(self, key: str) -> Customer | None:
+        """The person with this row id, if known."""
+        if not (key.isascii() and key.isdecimal() and len(key) < 16):
+            return None
+        sql = "SELECT * FROM customers WHERE id = ?"
+        row = await self._store.run(lambda connection: connection.execute(sql, (int(key),)).fetchone())
+        return Customer.of(row) if row else None
+
+    async def habits(self, customer: Customer) -> Habits:
+        """How this person uses the phone."""
+        sql = "SELECT * FROM habits WHERE customer_id = ?"
+        row = await self._store.run(lambda connection: connection.execute(sql, (customer.id,)).fetchone())
+        return Habits.of(row) if row else Habits()
+
+    async def set_habits(self, customer: Customer, habits: Habits) -> None:
+        """Keep how this person uses the phone."""
+        row = (customer.id, habits.network, habits.reads, habits.hides_phone, habits.stopped)
+        sql = "INSERT OR REPLACE INTO habits VALUES (?, ?, ?, ?, ?)"
+        await self._store.run(lambda connection: connection.execute(sql, row))
+
+    async def undelivered(self, customer: Customer) -> list[sqlite3.Row]:
+        """What the business sent that this person's phone has not got, oldest first."""
+        sql = """
+            SELECT m.*, c.wa_id, c.user_id FROM messages m JOIN customers c ON c.id = m.customer_id
+            WHERE m.customer_id = ? AND m.direction = 'out' AND m.state IN ('accepted', 'sent') ORDER BY m.id
+        """
+        return await self._store.run(lambda connection: connection.execute(sql, (customer.id,)).fetchall())
+
+    async def chats(self, customer: Customer) -> list[sqlite3.Row]:
+        """The newest message between this person and each number."""
+        sql = """
+            SELECT * FROM messages WHERE id IN (
+                SELECT MAX(id) FROM messages WHERE customer_id = ? AND direction != 'mark' AND state != 'failed'
+                GROUP BY phone_number_id
+            )
+        """
+        return await self._store.run(lambda connection: connection.execute(sql, (customer.id,)).fetchall())
 
     async def wrote(self, customer: Customer, phone_number_id: str, at: float) -> None:
         """Open the 24-hour window of this person with this number."""

@@ -16,7 +16,8 @@ from simulator.numbers import Number, NumberBook
 from simulator.reading import BadBody, TooLarge, read_json
 from simulator.sending import ConnectionCut, PageInstead, Sending
 from simulator.store import Store
-from simulator.templates import TEMPLATES, list_templates
+from simulator.template_graph import TemplateGraph
+from simulator.templates import TemplateBook
 
 Json = dict[str, Any]
 
@@ -29,9 +30,19 @@ APP = {"link": "https://www.facebook.com/games/?app_id=1", "name": "Simulator", 
 class Graph:
     """Answers what a client library asks of Meta's Graph API."""
 
-    def __init__(self, *, store: Store, numbers: NumberBook, sending: Sending, media: MediaStore, files: Files) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        numbers: NumberBook,
+        sending: Sending,
+        media: MediaStore,
+        files: Files,
+        templates: TemplateBook,
+    ) -> None:
         self._store, self._numbers, self._sending = store, numbers, sending
         self._media, self._files = media, files
+        self._book, self._templates = templates, TemplateGraph(templates)
         self._phone: dict[tuple[str, str], Callable[[Request, Number], Awaitable[Response]]] = {
             ("GET", ""): self._get_phone,
             ("POST", "messages"): self._post_message,
@@ -43,7 +54,9 @@ class Graph:
         self._waba: dict[tuple[str, str], Callable[[Request, list[Number]], Awaitable[Response]]] = {
             ("GET", ""): self._get_waba,
             ("GET", "phone_numbers"): self._get_phones,
-            ("GET", "message_templates"): self._get_templates,
+            ("GET", "message_templates"): self._templates.listed,
+            ("POST", "message_templates"): self._templates.create,
+            ("DELETE", "message_templates"): self._templates.delete,
             ("GET", "subscribed_apps"): self._subscriptions,
             ("POST", "subscribed_apps"): self._subscriptions,
             ("DELETE", "subscribed_apps"): self._subscriptions,
@@ -77,9 +90,10 @@ class Graph:
         medium = await self._media.get(name) if not edge else None
         if medium is not None and any(number.waba_id == medium.waba_id for number in allowed):
             return await self._medium(request, medium)
-        template = next((item for item in TEMPLATES if item["id"] == name), None)
-        if template is not None and not edge and request.method == "GET":
-            return JSONResponse(_only(template, request))
+        found = await self._book.get(name)
+        if found is not None and any(number.waba_id == found[0] for number in allowed):
+            answer = await self._templates.one(request, found[1], edge)
+            return answer or JSONResponse(_only(found[1], request))
         raise unknown_object(request.method, name)
 
     async def allowed(self, request: Request) -> list[Number]:
@@ -130,10 +144,6 @@ class Graph:
     async def _get_phones(self, request: Request, numbers: list[Number]) -> Response:
         data = [_only(_phone(number), request) for number in numbers]
         return JSONResponse({"data": data, "paging": {"cursors": {"before": "QVFI1", "after": f"QVFI{len(data)}"}}})
-
-    async def _get_templates(self, request: Request, numbers: list[Number]) -> Response:
-        address = str(request.url.replace(query=""))
-        return JSONResponse(list_templates(request.query_params, address.rstrip("?")))
 
     async def _get_profile(self, request: Request, number: Number) -> Response:
         profile: Json = json.loads(await self._store.fact(f"profile {number.phone_number_id}", NEW_PROFILE))

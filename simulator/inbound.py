@@ -3,7 +3,7 @@
 import asyncio
 import io
 from base64 import b64decode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from simulator.clock import Clock
@@ -51,6 +51,8 @@ class Inbound:
             return await self._echo(number, customer, wanted, wamid, at, base_url)
         if kind == "call":
             return await self._call(number, customer, wanted, wamid, at)
+        if kind == "user_preferences":
+            return await self._preference(number, customer, wanted, wamid, at)
         if kind == "user_id_update":
             return await self._user_id_update(number, customer, wanted, at)
         message = {**_sender(wanted, customer), "id": wamid, "timestamp": str(at)}
@@ -158,6 +160,26 @@ class Inbound:
         value = value_of(number, contacts=[_contact(wanted, customer)], user_id_update=[update])
         answer = await self._queue.enqueue(number.phone_number_id, "user_id_update", value)
         return Delivery(None, answer)
+
+    async def _preference(self, number: Number, customer: Customer, wanted: Json, wamid: str, at: int) -> Delivery:
+        """The person stops promotions (`value`: stop) or takes them again (resume)."""
+        word = wanted.get("value", "stop")
+        if word not in ("stop", "resume"):
+            raise BadBody("value must be stop or resume.")
+        preference: Json = {
+            "wa_id": "" if _hides_phone(wanted) else customer.wa_id or "",
+            "detail": f"User requested to {word} marketing messages",
+            "category": "marketing_messages",
+            "value": word,
+            "timestamp": at,
+        }
+        if customer.user_id:
+            preference["user_id"] = customer.user_id
+        habits = await self._customers.habits(customer)
+        await self._customers.set_habits(customer, replace(habits, stopped=word == "stop"))
+        value = value_of(number, contacts=[_contact(wanted, customer)], user_preferences=[preference])
+        line = {"id": wamid, "type": "user_preferences", "user_preferences": preference}
+        return await self._put(number, customer, "user_preferences", value, line, at)
 
     async def _echo(
         self, number: Number, customer: Customer, wanted: Json, wamid: str, at: int, base_url: str

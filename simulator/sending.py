@@ -6,19 +6,20 @@ import time
 from typing import Any
 
 from simulator.clock import Clock
-from simulator.customers import Customer, Customers, new_wamid
+from simulator.customers import Customer, Customers, Habits, new_wamid
 from simulator.errors import bad_parameter, from_code, is_later
 from simulator.limits import MEDIA_KINDS, check_message, recipient_of
 from simulator.media import MediaStore
 from simulator.numbers import Number
 from simulator.settings import Failure, Settings
 from simulator.statuses import Statuses
-from simulator.templates import find_template
+from simulator.templates import TemplateBook, parts_of
 
 Json = dict[str, Any]
 
 WINDOW = 24 * 3600
 TYPING_SECONDS = 25.0
+UNUSABLE = {"PAUSED": 132015, "DISABLED": 132016}
 
 
 class ConnectionCut(Exception):
@@ -33,9 +34,16 @@ class Sending:
     """Takes what the business sends."""
 
     def __init__(
-        self, *, clock: Clock, customers: Customers, media: MediaStore, statuses: Statuses, settings: Settings
+        self,
+        *,
+        clock: Clock,
+        customers: Customers,
+        media: MediaStore,
+        statuses: Statuses,
+        settings: Settings,
+        templates: TemplateBook,
     ) -> None:
-        self._clock, self._customers, self._media = clock, customers, media
+        self._clock, self._customers, self._media, self._templates = clock, customers, media, templates
         self._statuses, self._settings = statuses, settings
         self._typing: dict[tuple[str, int], float] = {}
 
@@ -53,13 +61,13 @@ class Sending:
         failure = self._settings.take_failure()
         if failure is not None and not _comes_later(failure):
             raise from_code(failure.code, failure.http_status)
-        category = self._check_template(body) if kind == "template" else "service"
+        category = await self._check_template(number, body) if kind == "template" else "service"
         is_group = body.get("recipient_type") == "group"
         wa_id, user_id = (None, None) if is_group else recipient_of(body)
         if wa_id is not None and wa_id == number.digits:
             raise from_code(131021)
         customer = None if is_group else await self._customers.meet(wa_id, user_id)
-        problem = await self._problem(number, customer, body, kind, failure)
+        problem = await self._problem(number, customer, body, kind, category, failure)
         wamid = new_wamid(wa_id, inbound=False)
         recipient = str(body.get("to") or body.get("recipient"))
         await self._record(number, customer, wamid, recipient, body, "failed" if problem else "accepted")
@@ -91,11 +99,16 @@ class Sending:
             self._typing.pop((number.phone_number_id, customer.id), None)
 
     async def _problem(
-        self, number: Number, customer: Customer | None, body: Json, kind: str, failure: Failure | None
+        self, number: Number, customer: Customer | None, body: Json, kind: str, category: str, failure: Failure | None
     ) -> tuple[int, str | None] | None:
-        """Why the accepted message will fail: a forced code, the closed window, a file that is not there."""
+        """Why the accepted message will fail: a forced code, the person's phone, the closed window, a lost file."""
         if failure is not None:
             return failure.code, None
+        habits = await self._customers.habits(customer) if customer is not None else Habits()
+        if habits.network == "none":
+            return 131026, None
+        if habits.stopped and category == "marketing":
+            return 131050, None
         if kind != "template" and customer is not None and await self._is_closed(number, customer):
             return 131047, None
         if kind in MEDIA_KINDS and "id" in body[kind]:
@@ -134,16 +147,17 @@ class Sending:
         )
         return {"success": True}
 
-    @staticmethod
-    def _check_template(body: Json) -> str:
-        """The template must exist in that language and get as many body parameters as it has; answers its category."""
+    async def _check_template(self, number: Number, body: Json) -> str:
+        """The template must be usable in that language and get as many body parameters as it has; its category."""
         wanted = body["template"]
         name, language = wanted["name"], wanted["language"]["code"]
-        template = find_template(name, language)
-        if template is None:
+        template = await self._templates.find(number.waba_id, name, language)
+        status = template["status"] if template else ""
+        if status in UNUSABLE:
+            raise from_code(UNUSABLE[status])
+        if template is None or status != "APPROVED":
             raise from_code(132001, details=f"template name ({name}) does not exist in {language}")
-        text = next((part["text"] for part in template["components"] if part["type"] == "BODY"), "")
-        expected = len(set(re.findall(r"{{\w+}}", text)))
+        expected = len(set(re.findall(r"{{\s*(\w+)\s*}}", parts_of(template).get("BODY", {}).get("text", ""))))
         given = next(
             (part.get("parameters") or [] for part in wanted.get("components") or [] if part["type"].lower() == "body"),
             [],

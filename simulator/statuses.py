@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 from simulator.clock import Clock
-from simulator.customers import Customers
+from simulator.customers import Customers, Habits
 from simulator.errors import in_status
 from simulator.numbers import Number
 from simulator.settings import Settings
@@ -33,15 +33,27 @@ class Statuses:
         self._clock, self._customers, self._queue, self._settings = clock, customers, queue, settings
 
     async def follow(self, number: Number, line: sqlite3.Row, category: str) -> None:
-        """Report sent, delivered and read (voice notes: played) within 2 s, unless statuses are off."""
+        """Report sent, delivered and read (voice notes: played) within 2 s, as far as the phone's habits allow."""
         if not self._settings.statuses:
             return
-        request = json.loads(line["body"])
-        is_voice = request.get("type") == "audio" and bool(request.get("audio", {}).get("voice"))
+        habits = await self._habits(line)
         for status, seconds in USUAL:
-            if status != "played" or is_voice:
+            if status in _reported(line, habits):
                 extra = self._bill(line, status, category)
                 await self._put(number, line, status, after=self._settings.delay + seconds, extra=extra)
+
+    async def catch_up(self, number: Number, line: sqlite3.Row) -> None:
+        """A phone is back on the network: report what it had not got as delivered and read."""
+        if not self._settings.statuses:
+            return
+        habits = await self._habits(line)
+        for status, seconds in USUAL:
+            if status != "sent" and status in _reported(line, habits):
+                await self._put(number, line, status, after=seconds, extra=self._bill(line, status, "service"))
+
+    async def _habits(self, line: sqlite3.Row) -> Habits:
+        customer = await self._customers.find(line["wa_id"], line["user_id"])
+        return await self._customers.habits(customer) if customer else Habits()
 
     async def fail(self, number: Number, line: sqlite3.Row, code: int, details: str | None = None) -> None:
         """Report that an accepted message failed with one of Meta's codes."""
@@ -105,3 +117,14 @@ class Statuses:
             conversation["expiration_timestamp"] = str(int(self._clock.now()) + DAY)
         pricing = {"billable": True, "pricing_model": "PMP", "type": "regular", "category": category}
         return {"conversation": conversation, "pricing": pricing}
+
+
+def _reported(line: sqlite3.Row, habits: Habits) -> set[str]:
+    """Which statuses this message comes to on a phone with these habits."""
+    if habits.network != "online":
+        return {"sent"}
+    if not habits.reads:
+        return {"sent", "delivered"}
+    request = json.loads(line["body"])
+    is_voice = request.get("type") == "audio" and bool(request.get("audio", {}).get("voice"))
+    return {"sent", "delivered", "read", *(["played"] if is_voice else [])}

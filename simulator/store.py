@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -28,6 +29,16 @@ CREATE TABLE IF NOT EXISTS media (
     id TEXT PRIMARY KEY, waba_id TEXT NOT NULL, mime_type TEXT NOT NULL, filename TEXT, sha256 TEXT NOT NULL,
     file_size INTEGER NOT NULL, expires_at REAL NOT NULL
 );
+-- how a customer uses the phone; no row: online, tells when it has read, shows its number, takes promotions
+CREATE TABLE IF NOT EXISTS habits (
+    customer_id INTEGER PRIMARY KEY, network TEXT NOT NULL, reads INTEGER NOT NULL, hides_phone INTEGER NOT NULL,
+    stopped INTEGER NOT NULL
+);
+-- facts: the template as the Graph API shows it, JSON
+CREATE TABLE IF NOT EXISTS templates (
+    id TEXT PRIMARY KEY, waba_id TEXT NOT NULL, name TEXT NOT NULL, language TEXT NOT NULL, facts TEXT NOT NULL,
+    UNIQUE (waba_id, name, language)
+);
 -- webhooks nobody has answered with 200 yet; due and created are real time, whatever the clock's offset
 CREATE TABLE IF NOT EXISTS webhooks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, phone_number_id TEXT NOT NULL, field TEXT NOT NULL, value TEXT NOT NULL,
@@ -42,6 +53,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._connection: sqlite3.Connection | None = None
+        self._opened_at = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="simulator-store")
 
     async def open(self) -> None:
@@ -52,6 +64,10 @@ class Store:
         """Close the file once the work begun has ended."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown(wait=False)
+
+    async def version(self) -> str:
+        """A word that changes with whatever this process writes, and with each start."""
+        return await self.run(lambda connection: f"{self._opened_at:x}-{connection.total_changes}")
 
     async def run[T](self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do `work` in one transaction in the store's thread."""
@@ -79,7 +95,7 @@ class Store:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.executescript(SCHEMA)
-        self._connection = connection
+        self._connection, self._opened_at = connection, time.time_ns()
 
     def _close(self) -> None:
         if self._connection is not None:

@@ -1,115 +1,147 @@
-"""The message templates that every simulated business account has, and how they are listed and searched."""
+"""The message templates of the business accounts: kept, listed in pages, and shown as the customer reads them."""
 
+import hashlib
+import json
+import re
+import sqlite3
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from simulator.store import Store
+from simulator.template_seeds import SEEDS
 
 Json = dict[str, Any]
 
+HEADER_MEDIA = ("image", "video", "document")
 
-def _template(key: int, name: str, language: str, category: str, body: str, *, sample: list[str], more: Json) -> Json:
-    parts: list[Json] = []
-    if "header" in more:
-        parts.append({"type": "HEADER", "format": "TEXT", "text": more["header"]})
-    text: Json = {"type": "BODY", "text": body}
-    if sample:
-        text["example"] = {"body_text": [sample]}
-    parts.append(text)
-    if "footer" in more:
-        parts.append({"type": "FOOTER", "text": more["footer"]})
-    if "replies" in more:
-        buttons = [{"type": "QUICK_REPLY", "text": reply} for reply in more["replies"]]
-        parts.append({"type": "BUTTONS", "buttons": buttons})
+
+class TemplateBook:
+    """Reads and writes templates; an account that is met for the first time gets the usual ones."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def all(self, waba_id: str) -> list[Json]:
+        """Every template of an account, oldest first."""
+
+        def work(connection: sqlite3.Connection) -> list[Json]:
+            _seed(connection, waba_id)
+            sql = "SELECT facts FROM templates WHERE waba_id = ? ORDER BY rowid"
+            return [json.loads(row["facts"]) for row in connection.execute(sql, (waba_id,))]
+
+        return await self._store.run(work)
+
+    async def find(self, waba_id: str, name: str, language: str) -> Json | None:
+        """The account's template of this name in this language."""
+        found = (item for item in await self.all(waba_id) if item["name"] == name and item["language"] == language)
+        return next(found, None)
+
+    async def get(self, key: str) -> tuple[str, Json] | None:
+        """The account and the template with this id."""
+        sql = "SELECT waba_id, facts FROM templates WHERE id = ?"
+        row = await self._store.run(lambda connection: connection.execute(sql, (key,)).fetchone())
+        return (row["waba_id"], json.loads(row["facts"])) if row else None
+
+    async def add(self, waba_id: str, facts: Json) -> Json:
+        """Keep a new template; answers it with its id. None of this name and language may be there."""
+        kept = {"id": _new_id(waba_id, facts), **facts}
+        await self._store.run(lambda connection: _insert(connection, waba_id, kept))
+        return kept
+
+    async def save(self, template: Json) -> None:
+        """Keep what has changed in a template."""
+        values = (json.dumps(template), template["id"])
+        await self._store.run(
+            lambda connection: connection.execute("UPDATE templates SET facts = ? WHERE id = ?", values)
+        )
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        """Forget templates."""
+        rows = [(key,) for key in keys]
+        await self._store.run(lambda connection: connection.executemany("DELETE FROM templates WHERE id = ?", rows))
+
+
+def _seed(connection: sqlite3.Connection, waba_id: str) -> None:
+    key = f"templates {waba_id}"
+    if connection.execute("SELECT 1 FROM facts WHERE key = ?", (key,)).fetchone():
+        return
+    connection.execute("INSERT INTO facts VALUES (?, 'yes')", (key,))
+    for seed in SEEDS:
+        _insert(connection, waba_id, {"id": _new_id(waba_id, seed), **seed})
+
+
+def _insert(connection: sqlite3.Connection, waba_id: str, facts: Json) -> None:
+    row = (facts["id"], waba_id, facts["name"], facts["language"], json.dumps(facts))
+    connection.execute("INSERT INTO templates (id, waba_id, name, language, facts) VALUES (?, ?, ?, ?, ?)", row)
+
+
+def _new_id(waba_id: str, facts: Json) -> str:
+    """Sixteen digits, the same for the same name and language of an account."""
+    words = f"{waba_id} {facts['name']} {facts['language']}".encode()
+    return str(int.from_bytes(hashlib.sha256(words).digest()[:8]) % (9 * 10**15) + 10**15)
+
+
+def parts_of(template: Json) -> Json:
+    """The template's components by their type."""
+    return {part["type"]: part for part in template["components"]}
+
+
+def rendered(template: Json, message: Json) -> Json:
+    """A template message as the customer reads it: header, text, footer, buttons to tap and links."""
+    parts = parts_of(template)
+    sent = [part for part in message.get("components") or [] if isinstance(part, dict)]
+    by_type = {str(part.get("type", "")).upper(): _parameters(part) for part in sent}
+    header = parts.get("HEADER", {})
+    media = next((value for value in by_type.get("HEADER", []) if value.get("type") in HEADER_MEDIA), None)
+    buttons = parts.get("BUTTONS", {}).get("buttons", [])
     return {
-        "id": str(key),
-        "name": name,
-        "language": language,
-        "status": "APPROVED",
-        "category": category,
-        "parameter_format": "POSITIONAL",
-        "quality_score": {"score": "GREEN", "date": 1764547200},
-        "components": parts,
-    }
-
-
-TEMPLATES: list[Json] = [
-    _template(
-        1000000000000001,
-        "hello_world",
-        "en_US",
-        "UTILITY",
-        "Welcome and congratulations! This message shows that your number can send templates.",
-        sample=[],
-        more={"header": "Hello World", "footer": "WhatsApp Business Platform sample message"},
-    ),
-    _template(
-        1000000000000002,
-        "seguimiento_caso",
-        "es",
-        "UTILITY",
-        "Hola {{1}}, tenemos novedades sobre tu caso {{2}}. ¿Quieres que sigamos por aquí?",
-        sample=["Ana", "A-1024"],
-        more={"replies": ["Sí, seguimos", "Llámenme"]},
-    ),
-    _template(
-        1000000000000003,
-        "seguimiento_caso",
-        "en",
-        "UTILITY",
-        "Hello {{1}}, there is news about your case {{2}}. Shall we go on here?",
-        sample=["Ana", "A-1024"],
-        more={"replies": ["Yes, go on", "Call me"]},
-    ),
-    _template(
-        1000000000000004,
-        "renovacion_poliza",
-        "es",
-        "MARKETING",
-        "Hola {{1}}, tu póliza {{2}} vence el {{3}}. Renuévala antes y conserva tu descuento.",
-        sample=["Ana", "P-77", "31 de diciembre"],
-        more={"header": "Tu póliza vence pronto", "footer": "Responde BAJA para no recibir promociones"},
-    ),
-    _template(
-        1000000000000005,
-        "renovacion_poliza",
-        "en",
-        "MARKETING",
-        "Hello {{1}}, your policy {{2}} ends on {{3}}. Renew it before then and keep your discount.",
-        sample=["Ana", "P-77", "31 December"],
-        more={"header": "Your policy ends soon", "footer": "Reply STOP to receive no promotions"},
-    ),
-]
-
-
-def find_template(name: str, language: str) -> Json | None:
-    """The template of this name in this language."""
-    return next((item for item in TEMPLATES if item["name"] == name and item["language"] == language), None)
-
-
-def rendered(message: Json) -> Json | None:
-    """A template message as the customer reads it: header, text, footer and the quick replies to tap."""
-    template = find_template(message["name"], message["language"]["code"])
-    if template is None:
-        return None
-    parts = {part["type"]: part for part in template["components"]}
-    sent = {str(part.get("type", "")).upper(): part for part in message.get("components") or []}
-    text = parts["BODY"]["text"]
-    for index, value in enumerate(sent.get("BODY", {}).get("parameters") or [], start=1):
-        text = text.replace(f"{{{{{index}}}}}", str(value.get("text", "")))
-    buttons = [button["text"] for button in parts.get("BUTTONS", {}).get("buttons", [])]
-    return {
-        "header": parts.get("HEADER", {}).get("text"),
-        "text": text,
+        "header": _filled(header.get("text"), by_type.get("HEADER", [])),
+        "media": {"type": media["type"], media["type"]: media.get(media["type"]) or {}} if media else None,
+        "text": _filled(parts.get("BODY", {}).get("text", ""), by_type.get("BODY", [])),
         "footer": parts.get("FOOTER", {}).get("text"),
-        "buttons": [{"text": word, "payload": word} for word in buttons],
+        "buttons": [
+            {"text": button["text"], "payload": _payload(sent, index) or button["text"]}
+            for index, button in enumerate(buttons)
+            if button.get("type") == "QUICK_REPLY"
+        ],
+        "links": [
+            {"text": button["text"], "url": button.get("url")}
+            for button in buttons
+            if button.get("type") != "QUICK_REPLY" and button.get("text")
+        ],
     }
 
 
-def list_templates(query: Mapping[str, str], address: str) -> Json:
+def _filled(text: str | None, parameters: list[Json]) -> str | None:
+    if text is None:
+        return None
+    values = {
+        str(value.get("parameter_name") or index): str(value.get("text", ""))
+        for index, value in enumerate(parameters, start=1)
+    }
+    return re.sub(r"{{\s*(\w+)\s*}}", lambda match: values.get(match[1], match[0]), text)
+
+
+def _payload(sent: list[Json], index: int) -> str | None:
+    """The payload that the sender gave to the quick reply at this place."""
+    for part in sent:
+        if str(part.get("type", "")).lower() == "button" and str(part.get("index")) == str(index):
+            return next((str(value["payload"]) for value in _parameters(part) if value.get("payload")), None)
+    return None
+
+
+def _parameters(part: Json) -> list[Json]:
+    """A component's parameters as far as they can be read."""
+    given = part.get("parameters")
+    return [value for value in given if isinstance(value, dict)] if isinstance(given, list) else []
+
+
+def list_templates(templates: list[Json], query: Mapping[str, str], address: str) -> Json:
     """One page as Meta lists it: filters, fields, limit, cursors, and a summary where asked for."""
     found = [
         item
-        for item in TEMPLATES
+        for item in templates
         if all(query.get(name, item[name]) == item[name] for name in ("status", "category", "language"))
         and query.get("name", "") in item["name"]
     ]
@@ -128,7 +160,7 @@ def list_templates(query: Mapping[str, str], address: str) -> Json:
         if start + limit < len(found):
             answer["paging"]["next"] = f"{address}?limit={limit}&after={cursors['after']}"
     if query.get("summary"):
-        total = len(TEMPLATES)
+        total = len(templates)
         summary = {"total_count": len(found), "message_template_count": total, "message_template_limit": 6000}
         answer["summary"] = {**summary, "are_translations_complete": True}
     return answer

@@ -48,6 +48,7 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
         "DATA_DIR": data,
         "HTTPS": "0",
         "WORK": "none",
+        "UNDO_SEND_SECONDS": "0",
     }
     if ON_SQLITE:
         os.environ["DATABASE_URL"] = f"sqlite:///{data}/db.sqlite3"

@@ -91,7 +91,15 @@ class Product:
     Without workers the server does the background work in threads.
     """
 
-    def __init__(self, *, demo: bool = False, database_url: str = "", redis_url: str = "", workers: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        demo: bool = False,
+        database_url: str = "",
+        redis_url: str = "",
+        workers: int = 0,
+        undo_send_seconds: int = 0,
+    ) -> None:
         self.folder = tempfile.TemporaryDirectory(prefix="ventanilla-product-")
         self.data = Path(self.folder.name)
         self.port = free_port()
@@ -101,6 +109,7 @@ class Product:
             "HOME": self.folder.name,
             "DATA_DIR": str(self.data),
             "PORT": str(self.port),
+            "UNDO_SEND_SECONDS": str(undo_send_seconds),
         }
         if demo:
             self.env["DEMO"] = "1"

@@ -15,17 +15,15 @@ def composer_of(conversation: Conversation) -> dict[str, Any]:
     """State open · closing · closed · never · read_only · circuit, with its sentence."""
     now, name = clock.now(), conversation.contact.title
     state = conversation.window_state(now)
-    detail, inbox = "", conversation.inbox
+    inbox = conversation.inbox
     if state == "none":
         state, text = "read_only", _("WhatsApp groups can be read here but not answered. Write to the person directly.")
     elif state == "never":
         text = _("%(name)s hasn't written to you yet. Start with an approved template.") % {"name": name}
-        detail = _("Templates are not connected yet.")
     elif state == "closed":
         text = _("More than 24 h since %(name)s's last message. You can only send an approved template.") % {
             "name": name
         }
-        detail = _("Templates are not connected yet.")
     elif inbox.circuit_code and inbox.circuit_until and codes.kind_of_text(inbox.circuit_code) == codes.CIRCUIT:
         state, text = "circuit", codes.sentence(inbox.circuit_code)
     else:
@@ -35,7 +33,6 @@ def composer_of(conversation: Conversation) -> dict[str, Any]:
         "expires_at": conversation.window_expires_at,
         "now": now,
         "text": text,
-        "detail": detail,
         "can_write": state in ("open", "closing", "circuit"),
     }
 

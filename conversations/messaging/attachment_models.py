@@ -56,6 +56,8 @@ class Attachment(models.Model):
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     peaks = models.JSONField(default=list, blank=True)
     rendition = models.FileField(upload_to=upload_path, blank=True)
+    # When its sound was looked at (`messaging.sound`); once, whatever came of it.
+    sound_read_at = models.DateTimeField(null=True, blank=True)
     # The message to be sent later that will take it.
     scheduled = models.ForeignKey(
         ScheduledMessage, on_delete=models.SET_NULL, null=True, blank=True, related_name="attachments", db_index=False
@@ -78,6 +80,12 @@ class Attachment(models.Model):
             models.Index(fields=["scheduled"], condition=Q(scheduled__isnull=False), name="attachment_scheduled"),
             # media drain
             models.Index(fields=["next_attempt_at"], condition=Q(state="pending"), name="attachment_pending"),
+            # sound drain
+            models.Index(
+                fields=["created_at"],
+                condition=Q(kind__in=["voice", "audio"], state="stored", sound_read_at=None),
+                name="attachment_unheard",
+            ),
             # uploads that were never sent
             models.Index(fields=["created_at"], condition=Q(message=None), name="attachment_unsent"),
             # a user who goes

@@ -35,5 +35,13 @@ class MediaTooLarge(SendRefused):
     code = "too_big"
 
 
+class SoundRefused(SendRefused):
+    code = "sound"
+
+
+class BadTime(SendRefused):
+    code = "send_at"
+
+
 class NotRetryable(SendRefused):
     code = "not_retryable"

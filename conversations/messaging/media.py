@@ -22,7 +22,7 @@ from conversations.channels.whatsapp import codes, limits
 from conversations.graphapi.client import NEVER_LEFT, Gone, MediaInfo, TooLarge
 from conversations.graphapi.errors import GraphError, Refused
 from conversations.inboxes.models import Inbox
-from conversations.messaging import events, media_budget, media_store, outbound
+from conversations.messaging import events, media_budget, media_store, outbound, sound
 from conversations.messaging.models import Attachment, Conversation, Message
 from conversations.messaging.outbox import address_of
 from crm.foundation import aio, clock, work
@@ -105,15 +105,21 @@ def _let_go() -> None:
 
 
 def store_upload(
-    conversation: Conversation, file: IO[bytes], *, name: str, size: int, claimed: str, by: User
+    conversation: Conversation, file: IO[bytes], *, name: str, size: int, claimed: str, by: User, is_voice: bool = False
 ) -> Attachment:
-    """Check a file by its bytes and keep it for sending; raises MediaRefused or MediaTooLarge."""
+    """Check a file by its bytes and keep it for sending, a recording made a voice message; raises MediaRefused or
+    MediaTooLarge.
+    """
     largest = max(limit for limit, _mimes in limits.MEDIA.values())
     if size > largest:
         outbound.check_upload("application/pdf", size)
     data = file.read(largest + 1)
-    mime_type = sniff(data, claimed)
-    kind = outbound.check_upload(mime_type, len(data))
+    if is_voice:
+        data, mime_type, kind = sound.voice_of(data), sound.VOICE_TYPE, "voice"
+        outbound.check_upload(mime_type, len(data))
+    else:
+        mime_type = sniff(data, claimed)
+        kind = outbound.check_upload(mime_type, len(data))
     attachment = Attachment(
         conversation=conversation,
         kind=kind,
@@ -124,6 +130,7 @@ def store_upload(
     )
     media_store.keep(attachment, data)
     attachment.save()
+    sound.ring_for(attachment)
     return attachment
 
 
@@ -154,10 +161,11 @@ def sniff(data: bytes, claimed: str) -> str:
 
 def delete_unsent(limit: int = 100) -> int:
     """Remove uploads nobody sent within a day, files included; returns how many."""
-    old = Attachment.objects.filter(message=None, created_at__lt=clock.now() - UNSENT_UPLOADS)[:limit]
+    unsent = Attachment.objects.filter(message=None, scheduled=None)
+    old = unsent.filter(created_at__lt=clock.now() - UNSENT_UPLOADS)[:limit]
     for attachment in old:
-        if Attachment.objects.filter(pk=attachment.pk, message=None).delete()[0]:  # not sent at the last moment
-            attachment.file.delete(save=False)
+        if unsent.filter(pk=attachment.pk).delete()[0]:  # not sent at the last moment
+            media_store.delete_files(attachment)
     return len(old)
 
 
@@ -305,4 +313,5 @@ def _finish(job: Job, state: str) -> bool:
     Message.objects.filter(pk=message.pk).update(version=F("version") + 1)  # it may have changed meanwhile
     message.refresh_from_db(fields=["version", "conversation"])
     events.announce_message(message, "message.updated")
+    sound.ring_for(attachment)
     return True

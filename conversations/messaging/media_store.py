@@ -41,6 +41,13 @@ def keep(attachment: Attachment, data: bytes) -> None:
     attachment.file.save("", ContentFile(data), save=False)
 
 
+def delete_files(attachment: Attachment) -> None:
+    """Remove the bytes of an attachment whose row has gone."""
+    for file in (attachment.file, attachment.rendition):
+        if file:
+            file.delete(save=False)
+
+
 def is_ready() -> bool:
     """Whether files can be written now. After trouble it is looked at again after 30 s, then ever less often."""
     if time.monotonic() < _rests_until:
@@ -90,8 +97,8 @@ def delete_strays(folder: int) -> int:
     for files in itertools.batched(old, ROWS_AT_ONCE):
         owners = {file: file.name[:32] for file in files if OURS.match(file.name)}
         ended = Attachment.objects.exclude(state=Attachment.State.PENDING).filter(pk__in=owners.values())
-        named = {pk.hex: name for pk, name in ended.values_list("pk", "file")}
-        gone += [file for file, pk in owners.items() if pk in named and named[pk] != f"{path.name}/{file.name}"]
+        named = {pk.hex: names for pk, *names in ended.values_list("pk", "file", "rendition")}
+        gone += [file for file, pk in owners.items() if pk in named and f"{path.name}/{file.name}" not in named[pk]]
     for file in gone:
         file.unlink(missing_ok=True)
     return len(gone)

@@ -1,15 +1,18 @@
 """Composing: check (window, limits, rights), then queue; and what an agent may do with a message later."""
 
+import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import Min, Q
 from django.utils.translation import gettext as _
 
 from conversations.channels.base import Contacts, Location, Reaction, ReactionUpdate, Template, Text
 from conversations.channels.base import Person as ChannelPerson
 from conversations.channels.whatsapp import limits
-from conversations.messaging import deliveries, errors, events, previews, threads
+from conversations.messaging import deliveries, errors, events, previews, reacting, summary, threads
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
@@ -26,6 +29,17 @@ class Upload:
 
 
 Content = Text | Upload | Location | Contacts | Reaction | Template
+CAPTIONED = ("image", "video", "document")
+
+
+def contents_of(text: str, files: Sequence[Attachment]) -> list[Content]:
+    """Text alone, or each file with the text as the first one's caption; a text that file cannot carry goes last."""
+    if not files:
+        return [Text(text)]
+    first, rest = files[0], [Upload(file) for file in files[1:]]
+    if text.strip() and first.kind not in CAPTIONED:
+        return [Upload(first), *rest, Text(text)]
+    return [Upload(first, text), *rest]
 
 
 @in_transaction
@@ -37,13 +51,16 @@ def compose(
     origin: str,
     reply_to: Message | None = None,
     client_id: uuid.UUID | None = None,
+    hold: dt.timedelta = dt.timedelta(0),
 ) -> tuple[Message, bool]:
-    """Check and queue: (message, True), or (the one with this client_id, False). Raises kinds of SendRefused."""
+    """Check and queue, to leave after `hold` at the earliest: (message, True), or (the one with this client_id, False).
+    Raises kinds of SendRefused.
+    """
     row: Conversation = threads.locked().get(pk=conversation.pk)
     known = row.messages.filter(client_id=client_id).first() if client_id else None
     if known is not None:
         return known, False
-    _check_may_write(row, is_template=isinstance(content, Template))
+    check_may_write(row, is_template=isinstance(content, Template))
     if reply_to is not None and (reply_to.conversation_id != row.pk or not reply_to.external_id):
         raise errors.NotQuotable(_("This message cannot be quoted. Send your answer without the quote."))
     message = Message(
@@ -56,8 +73,9 @@ def compose(
         reply_to=reply_to,
         quoted_external_id=reply_to.external_id or "" if reply_to else "",
         priority=Message.PRIORITIES[origin],
+        next_attempt_at=clock.real() + hold if hold else None,
         **({"client_id": client_id} if client_id else {}),
-        **_columns(content),
+        **columns_of(content),
     )
     message.created_at = message.sort_at = clock.now()
     message.save()
@@ -73,7 +91,12 @@ def compose(
 
 @in_transaction
 def note(
-    conversation: Conversation, *, by: User, text: str, client_id: uuid.UUID | None = None
+    conversation: Conversation,
+    *,
+    by: User,
+    text: str,
+    client_id: uuid.UUID | None = None,
+    payload: dict[str, Any] | None = None,
 ) -> tuple[Message, bool]:
     """Add a private note; it never leaves the house. Raises EmptyMessage, TextTooLong."""
     row: Conversation = threads.locked().get(pk=conversation.pk)
@@ -87,6 +110,7 @@ def note(
         status=Message.Status.RECEIVED,
         kind="text",
         text=_checked_text(text, limits.NOTE_MAX),
+        payload=payload or {},
         author_kind=Message.Author.AGENT,
         author=by,
         **({"client_id": client_id} if client_id else {}),
@@ -105,7 +129,7 @@ def retry(message: Message) -> Message:
     row = _locked(message)
     if row.status not in (Message.Status.FAILED, Message.Status.UNKNOWN) or row.author_kind == Message.Author.PHONE:
         raise errors.NotRetryable(_("This message is not waiting to be sent again."))
-    _check_may_write(row.conversation, is_template=row.kind == "template")
+    check_may_write(row.conversation, is_template=row.kind == "template")
     row.status, row.external_id = Message.Status.QUEUED, None
     row.error_code = row.error_details = ""
     row.failed_at = row.accepted_at = row.sent_at = None
@@ -130,7 +154,27 @@ def cancel(message: Message) -> Message:
     row.save()
     previews.refresh(row)
     events.announce_status(row)
+    reacting.withdraw(row)
     return row
+
+
+@in_transaction
+def undo(message: Message) -> None:
+    """Make a message that nothing was tried with yet unsaid, its files unsent uploads again; raises NotRetryable."""
+    row = _locked(message)
+    if row.status != Message.Status.QUEUED or row.attempts.exists():
+        raise errors.NotRetryable(_("This message has already been handed to WhatsApp."))
+    conversation = row.conversation
+    Attachment.objects.filter(message=row).update(message=None, created_at=clock.now())
+    events.announce_message(row, "message.removed")
+    row.delete()
+    summary.show_newest(conversation)
+    if conversation.status != Conversation.Status.RESOLVED and not conversation.is_group:
+        asked, answered = summary.spoken(conversation.messages.all()), summary.answered_at(conversation)
+        since = asked.filter(sort_at__gte=answered) if answered else asked
+        conversation.waiting_since = since.aggregate(at=Min("sort_at"))["at"]
+    conversation.save(update_fields=[*previews.FIELDS, "last_activity_at", "waiting_since"])
+    events.announce(conversation, "conversation.updated", what=["preview"])
 
 
 def _locked(message: Message) -> Message:
@@ -161,7 +205,8 @@ def check_upload(mime_type: str, size: int) -> str:
     return kind
 
 
-def _check_may_write(conversation: Conversation, *, is_template: bool) -> None:
+def check_may_write(conversation: Conversation, *, is_template: bool = False) -> None:
+    """Whether something may be sent now; raises ReadOnlyConversation, ServiceWindowClosed."""
     if conversation.is_group:
         raise errors.ReadOnlyConversation(
             _("WhatsApp groups can be read here but not answered. Write to the person directly.")
@@ -172,7 +217,8 @@ def _check_may_write(conversation: Conversation, *, is_template: bool) -> None:
         )
 
 
-def _columns(content: Content) -> dict[str, Any]:
+def columns_of(content: Content) -> dict[str, Any]:
+    """What of a message its content fills; raises EmptyMessage, TextTooLong."""
     match content:
         case Text(body):
             return {"kind": "text", "text": _checked_text(body, limits.TEXT_MAX)}
@@ -208,7 +254,8 @@ def _checked_text(text: str, most: int) -> str:
 
 
 def _attach(attachment: Attachment, message: Message) -> None:
-    taken = Attachment.objects.filter(pk=attachment.pk, message=None, conversation=message.conversation_id)
+    free = Q(message=None) | Q(message__status=Message.Status.CANCELLED)
+    taken = Attachment.objects.filter(free, pk=attachment.pk, conversation=message.conversation_id, scheduled=None)
     if not taken.update(message=message):
         raise errors.MediaRefused(_("This file was already sent or belongs to another conversation. Attach it again."))
 

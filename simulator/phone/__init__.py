@@ -1,4 +1,4 @@
-"""The phone page: where a person plays a customer. Spanish and English, its own small dictionary."""
+"""The phone page, where a person plays customers, and the clerk's page; Spanish and English, an own dictionary."""
 
 import html
 import json
@@ -6,17 +6,14 @@ import re
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from simulator.phone.words import WORDS
+from simulator.recording import can_convert
 
 FOLDER = Path(__file__).parent
-STATIC = {
-    "phone.css": "text/css",
-    "phone.js": "text/javascript",
-    "bubbles.js": "text/javascript",
-}
+KINDS = {".css": "text/css", ".js": "text/javascript"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -30,28 +27,46 @@ HEADERS = {
 
 
 class Phone:
-    """Serves the page and its files, read once at the start."""
+    """Serves the pages and their files, read once at the start."""
 
     def __init__(self, locale: str) -> None:
         self._locale = locale if locale in WORDS else "es"
-        template = (FOLDER / "phone.html").read_text(encoding="utf-8")
-        self._pages = {language: _page(template, language) for language in WORDS}
-        self._static = {name: (FOLDER / name).read_bytes() for name in STATIC}
+        icons = (FOLDER / "icons.svg").read_text(encoding="utf-8")
+        self._pages = {
+            (name, language): _page((FOLDER / f"{name}.html").read_text(encoding="utf-8"), icons, language)
+            for name in ("phone", "clerk")
+            for language in WORDS
+        }
+        self._static = {file.name: file.read_bytes() for file in FOLDER.iterdir() if file.suffix in KINDS}
 
     def routes(self) -> list[Route]:
-        """The page and its files."""
-        return [Route("/", self._show), Route("/static/{name}", self._file)]
+        """The pages and their files."""
+        return [
+            Route("/", self._show),
+            Route("/clerk", self._to_clerk),
+            Route("/clerk/", self._clerk),
+            Route("/static/{name}", self._file),
+        ]
 
     async def _show(self, request: Request) -> Response:
+        return self._answer(request, "phone")
+
+    async def _clerk(self, request: Request) -> Response:
+        return self._answer(request, "clerk")
+
+    async def _to_clerk(self, request: Request) -> Response:
+        return RedirectResponse("clerk/")
+
+    def _answer(self, request: Request, name: str) -> Response:
         language = self._language(request.query_params.get("lang"), request.headers.get("accept-language", ""))
         headers = {**HEADERS, "Content-Language": language, "Vary": "Accept-Language"}
-        return HTMLResponse(self._pages[language], headers=headers)
+        return HTMLResponse(self._pages[name, language], headers=headers)
 
     async def _file(self, request: Request) -> Response:
         name = request.path_params["name"]
         if name not in self._static:
             return Response(status_code=404)
-        return Response(self._static[name], media_type=STATIC[name], headers=HEADERS)
+        return Response(self._static[name], media_type=KINDS[Path(name).suffix], headers=HEADERS)
 
     def _language(self, asked: str | None, accepted: str) -> str:
         """What ?lang= says, else the browser's first language that there is, else the default."""
@@ -64,8 +79,13 @@ class Phone:
         return self._locale
 
 
-def _page(template: str, language: str) -> str:
+def _page(template: str, icons: str, language: str) -> str:
     words = WORDS[language]
-    data = json.dumps(words).replace("<", "\\u003c")
     filled = re.sub(r"{{ (\w+) }}", lambda match: html.escape(words[match[1]]), template)
-    return filled.replace("{{WORDS}}", data).replace("{{LANGUAGE}}", language)
+    blocks = {
+        "WORDS": json.dumps(words).replace("<", "\\u003c"),
+        "LANGUAGE": language,
+        "ICONS": icons,
+        "CONVERTS": "1" if can_convert() else "0",
+    }
+    return re.sub(r"{{([A-Z]+)}}", lambda match: blocks[match[1]], filled)

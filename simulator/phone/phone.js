@@ -1,281 +1,183 @@
-// The phone page: asks the simulator once a second what was said, and sends what the person taps and writes.
+// The phone page: asks the simulator once a second what all phones show, and turns the controls beside them.
 
-import { arrange, bubble, language, make, say, summary } from "./bubbles.js";
+import { call, format, language, say, sentence } from "./api.js";
+import { Handset } from "./handset.js";
 
 const at = (id) => document.getElementById(id);
-const thread = at("thread"), lines = at("lines"), field = at("text");
-const state = { numbers: [], customers: [], drawn: new Map(), quoted: null, offset: 0, shownFor: null, stuck: true, top: 0 };
+const MOST = 6;
+const NAMES = ["Lucía Ramos", "Diego Torres", "Carmen Vidal", "Omar Benali", "Noa Ferrer", "Andrés Molina"];
+const CODES = { page: { html_500: 1 }, drop: { accept_then_drop: 1 } };
 const wide = matchMedia("(min-width: 861px)");
 
-async function call(path, body, method = body === undefined ? "GET" : "POST") {
-  const form = body instanceof FormData;
-  const answer = await fetch(`api/${path}`, {
-    method, body: body === undefined ? undefined : form ? body : JSON.stringify(body),
-    headers: body === undefined || form ? {} : { "Content-Type": "application/json" },
-  });
-  const told = await answer.json();
-  if (!answer.ok && answer.status !== 502) throw new Error(told.error);
-  return told;
-}
-
-function toast(sentence) {
-  at("toast").textContent = sentence;
-  at("toast").hidden = !sentence;
-  clearTimeout(toast.timer);
-  if (sentence) toast.timer = setTimeout(() => toast(""), 8000);
-}
-
-async function attempt(work) {
-  try { return await work(); } catch (error) {
-    toast(error instanceof TypeError ? say("error_network") : error.message);
-    return null;
-  }
-}
-
-const number = () => state.numbers.find((item) => item.phone_number_id === at("number").value);
-const customer = () => state.customers.find((item) => String(item.id) === at("customer").value);
-
-async function post(message) {
-  const who = customer(), to = number();
-  if (!who || !to) return;
-  const sender = { from: who.wa_id ?? "", name: who.name, to: to.phone_number_id };
-  if (who.user_id) sender.user_id = who.user_id;
-  if (who.username) sender.username = who.username;
-  setTimeout(refresh, 80);
-  const told = await attempt(() => call("messages", { ...sender, ...message }));
-  if (told && told.status_code !== 200) {
-    toast(told.status_code ? say("error_status", { status: told.status_code }) : say("error_answer"));
-  } else if (told) toast("");
-  await refresh();
-}
-
-async function postFile(file, kind) {
-  const form = new FormData();
-  form.append("to", number()?.phone_number_id ?? "");
-  form.append("file", file);
-  const kept = await attempt(() => call("media", form));
-  if (!kept) return;
-  const type = kind === "document" ? "document" : file.type.startsWith("video/") ? "video" : "image";
-  await post({ type, [type]: { id: kept.id, filename: file.name, caption: take() } });
-}
-
-function take() {
-  const words = field.value.trim();
-  field.value = "";
-  return words;
-}
-
-function quote(line) {
-  state.quoted = line;
-  at("quoting").hidden = !line;
-  at("quoting-text").textContent = line ? summary(line) : "";
-  if (line) field.focus();
-}
-
-// ---- drawing
-
-function dayOf(time) {
-  const day = new Date(time), now = new Date(Date.now() + state.offset * 1000);
-  if (day.toDateString() === now.toDateString()) return say("today");
-  return new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" }).format(day);
-}
-
-const hands = {
-  answer: post, quote,
-  react: (line, emoji) => post({ type: "reaction", reaction: { message_id: line.wamid, emoji } }),
+const page = {
+  numbers: [], contacts: [], settings: {}, offset: 0, version: null, print: "", handsets: [],
+  now: () => new Date(Date.now() + page.offset * 1000),
+  refresh, changed, remove,
 };
 
-function draw(conversation) {
-  const nodes = [], drawn = new Map();
-  let day = null, side = null;
-  for (const line of arrange(conversation.messages)) {
-    if (dayOf(line.time) !== day) {
-      day = dayOf(line.time);
-      side = null;
-      nodes.push(state.drawn.get(`day ${day}`)?.node ?? make("li", { class: "day" }, day));
-      drawn.set(`day ${day}`, { node: nodes.at(-1) });
-    }
-    const print = JSON.stringify(line), before = state.drawn.get(line.id);
-    const node = before?.print === print ? before.node : bubble(line, hands);
-    node.classList.toggle("turn", side !== null && side !== line.direction);
-    side = line.direction;
-    drawn.set(line.id, { print, node });
-    nodes.push(node);
+// ---- which phones there are: how many is in the address, whose they are is remembered
+
+function remembered() {
+  try {
+    const kept = JSON.parse(localStorage.getItem("phones"));
+    return Array.isArray(kept) ? kept.filter((item) => item && typeof item === "object") : [];
+  } catch { return []; }
+}
+
+function changed() {
+  localStorage.setItem("phones", JSON.stringify(page.handsets.map(({ chosen }) => chosen)));
+  const address = new URL(location);
+  if (page.handsets.length > 1) address.searchParams.set("phones", page.handsets.length);
+  else address.searchParams.delete("phones");
+  history.replaceState(null, "", address);
+  address.searchParams.set("lang", at("language").hreflang);
+  at("language").href = address.search;
+  at("add-phone").disabled = page.handsets.length >= MOST;
+  at("phones").classList.toggle("is-single", page.handsets.length === 1);
+}
+
+function add(chosen) {
+  const handset = new Handset(page, chosen);
+  page.handsets.push(handset);
+  at("phones").append(handset.node);
+  return handset;
+}
+
+function remove(handset) {
+  page.handsets = page.handsets.filter((other) => other !== handset);
+  handset.node.remove();
+  changed();
+  page.handsets[0]?.parts.text.focus();
+}
+
+// Every phone has a number and a customer that exist; different phones start with different customers.
+async function settle() {
+  for (const { chosen } of page.handsets) {
+    if (!page.numbers.some((number) => number.phone_number_id === chosen.number)) chosen.number = page.numbers[0]?.phone_number_id ?? "";
+    if (page.contacts.some((contact) => contact.id === chosen.customer)) continue;
+    const taken = page.handsets.map((other) => other.chosen.customer);
+    chosen.customer = (page.contacts.find((contact) => !taken.includes(contact.id)) ?? await newcomer()).id;
+    changed();
   }
-  const fresh = nodes.length > lines.children.length;
-  if (nodes.some((node, index) => lines.children[index] !== node) || nodes.length !== lines.children.length) {
-    lines.replaceChildren(...nodes);
-    const newest = nodes.at(-1);
-    if (state.stuck || newest?.classList.contains("mine")) bottom();
-    else if (fresh) at("to-end").hidden = false;
-  }
-  state.drawn = drawn;
-  at("empty").hidden = nodes.length > 0;
-  at("under").textContent = conversation.typing ? say("typing") : number()?.display_phone_number ?? "";
-  at("under").classList.toggle("typing", conversation.typing);
-  drawWindow(conversation.window_closes);
 }
 
-function drawWindow(closes) {
-  const now = Date.now() + state.offset * 1000, node = at("window");
-  const isClosed = closes !== null && new Date(closes) < now;
-  const when = closes && new Intl.DateTimeFormat(language, { weekday: "short", hour: "2-digit", minute: "2-digit" }).format(new Date(closes));
-  node.textContent = closes === null ? say("window_unknown") : isClosed ? say("window_closed") : say("window_open", { when });
-  node.classList.toggle("closed", isClosed);
-}
-
-function bottom() {
-  thread.scrollTop = thread.scrollHeight;
-  state.stuck = true;
-  at("to-end").hidden = true;
-}
-
-function drawClock() {
-  const now = new Date(Date.now() + state.offset * 1000);
-  at("time").textContent = new Intl.DateTimeFormat(language, { weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(now);
-  const hours = Math.round(state.offset / 360) / 10;
-  at("offset").textContent = `${hours > 0 ? "+" : ""}${hours.toLocaleString(language)} h`;
-  at("offset").hidden = state.offset === 0;
-}
-
-function fill(select, options) {
-  const print = JSON.stringify(options);
-  if (select.dataset.print === print) return;
-  const chosen = select.value;
-  select.replaceChildren(...options.map(([value, words]) => make("option", { value }, words)));
-  if (options.some(([value]) => value === chosen)) select.value = chosen;
-  select.dataset.print = print;
-}
-
-function drawLists() {
-  fill(at("number"), state.numbers.map((item) => [item.phone_number_id, `${item.verified_name} · ${item.display_phone_number}`]));
-  fill(at("customer"), state.customers.map((item) => [String(item.id),
-    [item.name, item.wa_id && item.wa_id !== item.name ? `+${item.wa_id}` : item.wa_id ? null : item.username ?? item.user_id].filter(Boolean).join(" · ")]));
-  const shown = number()?.verified_name ?? say("business");
-  at("business").textContent = shown;
-  at("avatar").textContent = shown.trim().charAt(0).toUpperCase();
+// Somebody with a made-up name and number, so that a phone can be used at once.
+async function newcomer() {
+  const taken = page.contacts.map((contact) => contact.name);
+  const name = NAMES.find((candidate) => !taken.includes(candidate)) ?? `${NAMES[0]} ${page.contacts.length + 1}`;
+  const made = { name, from: `346${String(Math.floor(Math.random() * 1e8)).padStart(8, "0")}` };
+  const { id, wa_id } = await call("contacts", made);
+  const contact = { id, wa_id, user_id: null, name, username: null, network: "online", reads: true, hides_phone: false, stopped: false };
+  page.contacts = [...page.contacts, contact];
+  return contact;
 }
 
 // ---- asking
 
-async function refresh() {
-  const [numbers, customers, clock] = await Promise.all([call("numbers"), call("contacts"), call("clock")]);
-  Object.assign(state, { numbers, customers, offset: clock.offset });
-  drawLists();
+let running = null, again = false;
+
+// At most one question at a time; whoever asks meanwhile gets one more.
+function refresh() {
+  if (running) { again = true; return running; }
+  running = ask().finally(() => { running = null; });
+  return running;
+}
+
+async function ask() {
+  do {
+    again = false;
+    await askOnce();
+  } while (again);
+}
+
+async function askOnce() {
+  if (!page.numbers.length || !page.version) Object.assign(page, { numbers: await call("numbers"), contacts: await call("contacts") });
+  await settle();
+  const asked = page.handsets.map((handset) => [handset, handset.query]);
+  const query = new URLSearchParams(asked.map(([, pair]) => ["phone", pair])), print = query.toString();
+  if (print === page.print && page.version) query.set("seen", page.version);
+  const told = await call(`screens?${query}`);
+  Object.assign(page, { numbers: told.numbers, settings: told.settings, offset: told.offset, version: told.version, print });
+  if (told.contacts) page.contacts = told.contacts;
+  asked.forEach(([handset, pair], index) => { if (handset.query === pair) handset.update(told.phones[index]); });
   drawClock();
-  if (!numbers.length) toast(say("no_number"));
-  const who = customer(), to = number();
-  const key = who && to ? `${to.phone_number_id} ${who.id}` : null;
-  if (key !== state.shownFor) { state.drawn = new Map(); lines.replaceChildren(); state.stuck = true; quote(null); }
-  state.shownFor = key;
-  if (!key) { draw({ messages: [], typing: false, window_closes: null }); return; }
-  const query = new URLSearchParams({ number: to.phone_number_id, contact: who.wa_id ?? who.user_id });
-  const conversation = await call(`conversations?${query}`);
-  if (state.shownFor === key) draw(conversation);
+  drawSettings(told);
+  if (!page.numbers.length) page.handsets[0]?.toast(say("no_number"));
 }
 
 async function poll() {
   try {
     if (!document.hidden) await refresh();
     poll.failures = 0;
-  } catch {
+  } catch (error) {
+    page.version = null;
     poll.failures = (poll.failures ?? 0) + 1;
-    if (poll.failures === 3) toast(say("error_network"));
+    if (poll.failures === 3) for (const handset of page.handsets) handset.toast(sentence(error));
   }
   setTimeout(poll, 1000);
 }
 
-// ---- hands
+// ---- the controls
 
-const again = () => attempt(refresh);
-at("number").addEventListener("change", again);
-at("customer").addEventListener("change", again);
-at("cancel-quote").addEventListener("click", () => quote(null));
-at("to-end").addEventListener("click", bottom);
-thread.addEventListener("scroll", () => {
-  const isEnd = thread.scrollHeight - thread.scrollTop - thread.clientHeight < 60;
-  if (isEnd || thread.scrollTop < state.top) state.stuck = isEnd;
-  state.top = thread.scrollTop;
-  if (isEnd) at("to-end").hidden = true;
-});
-// a picture has its height only once it is there: whoever was at the end stays there
-for (const name of ["load", "loadedmetadata"]) {
-  thread.addEventListener(name, () => { if (state.stuck) bottom(); }, true);
+function drawClock() {
+  const words = format({ weekday: "short", day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" }).format(page.now());
+  at("time").textContent = words;
+  const hours = Math.round(page.offset / 360) / 10;
+  at("offset").textContent = `${hours > 0 ? "+" : ""}${hours.toLocaleString(language)} h`;
+  at("offset").hidden = page.offset === 0;
+  at("summary-time").textContent = words;
 }
 
-at("composer").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const words = take();
-  if (!words) return;
-  if (!customer()) { toggleForm(true); field.value = words; return; }
-  const context = state.quoted ? { context: { id: state.quoted.wamid } } : {};
-  quote(null);
-  post({ type: "text", text: words, ...context });
-});
-field.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
-    event.preventDefault();
-    at("composer").requestSubmit();
+function drawSettings({ settings, pending }) {
+  for (const control of document.querySelectorAll("[data-setting]")) {
+    if (control === document.activeElement && control.tagName === "SELECT") continue;
+    const value = settings[control.dataset.setting];
+    if (control.type === "checkbox") control.checked = Boolean(value);
+    else control.value = [...control.options].some((option) => Number(option.value) === value) ? String(value) : control.value;
   }
-});
-
-function toggleMenu(open) {
-  at("menu").hidden = !open;
-  at("attach").setAttribute("aria-expanded", String(open));
-}
-at("attach").addEventListener("click", () => toggleMenu(at("menu").hidden));
-document.addEventListener("click", (event) => {
-  if (!event.target.closest("#menu, #attach")) toggleMenu(false);
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") { toggleMenu(false); quote(null); }
-});
-at("menu").addEventListener("click", (event) => {
-  const { pick, sample } = event.target.closest("button")?.dataset ?? {};
-  toggleMenu(false);
-  if (pick) at(`pick-${pick}`).click();
-  if (sample) post({ type: sample });
-});
-for (const kind of ["photo", "document"]) {
-  at(`pick-${kind}`).addEventListener("change", (event) => {
-    const [file] = event.target.files;
-    event.target.value = "";
-    if (file) postFile(file, kind);
-  });
+  const failing = (settings.fail?.count ?? 0) + settings.html_500 + settings.accept_then_drop;
+  const words = [failing ? say("failing", { count: failing }) : null, pending ? say("waiting", { count: pending }) : null].filter(Boolean).join(" ");
+  if (at("mischief-state").textContent !== words) at("mischief-state").textContent = words;
+  const isUsual = settings.statuses && !failing && !["duplicate", "shuffle", "delay", "strict_window", "stall"].some((name) => settings[name])
+    && settings.batch === 1 && settings.parallel === 1;
+  at("behave").hidden = isUsual;
 }
 
-function toggleForm(open) {
-  at("customer-form").hidden = !open;
-  at("new-customer").setAttribute("aria-expanded", String(open));
-  at("customer-problem").hidden = true;
-  if (open) { at("controls").open = true; at("new-name").focus(); }
-}
-at("new-customer").addEventListener("click", () => toggleForm(at("customer-form").hidden));
-at("cancel-customer").addEventListener("click", () => toggleForm(false));
-at("customer-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const made = { name: at("new-name").value.trim(), from: at("new-phone").value, user_id: at("new-user-id").value.trim() };
+async function turn(path, wanted) {
   try {
-    const { id } = await call("contacts", made);
-    event.target.reset();
-    toggleForm(false);
+    await call(path, wanted);
     await refresh();
-    at("customer").value = String(id);
-    await refresh();
-    field.focus();
-  } catch (error) {
-    at("customer-problem").textContent = error.message;
-    at("customer-problem").hidden = false;
-  }
-});
+  } catch (error) { page.handsets[0]?.toast(sentence(error)); }
+}
 
-document.querySelector(".desk").addEventListener("click", (event) => {
-  const { advance } = event.target.dataset;
-  if (advance) attempt(async () => { await call("clock", { advance: Number(advance) }); await refresh(); });
+document.querySelector(".controls").addEventListener("click", (event) => {
+  const { advance, fail } = event.target.closest("button")?.dataset ?? {};
+  if (advance) turn("clock", { advance: Number(advance) });
+  if (!fail) return;
+  const code = at("failure").value, [name] = Object.keys(CODES[code] ?? {});
+  turn("settings", name ? { [name]: Number(fail) } : { fail: { code: Number(code), count: Number(fail) } });
 });
-at("reset-clock").addEventListener("click", () => attempt(async () => { await call("clock", { offset: 0 }); await refresh(); }));
+document.querySelector(".controls").addEventListener("change", ({ target }) => {
+  const name = target.dataset.setting;
+  if (!name) return;
+  const value = target.type !== "checkbox" ? Number(target.value) : name === "duplicate" ? Number(target.checked) : target.checked;
+  turn("settings", { [name]: value });
+});
+at("reset-clock").addEventListener("click", () => turn("clock", { offset: 0 }));
+at("behave").addEventListener("click", () => turn("settings", { reset: true }));
+at("add-phone").addEventListener("click", async () => {
+  if (page.handsets.length >= MOST) return;
+  const handset = add({ number: page.handsets[0]?.chosen.number });
+  try { await refresh(); } catch (error) { handset.toast(sentence(error)); }
+  changed();
+  handset.node.scrollIntoView({ block: "nearest", inline: "center" });
+  handset.parts.customer.focus();
+});
 
 const fit = () => { at("controls").open = wide.matches; };
 wide.addEventListener("change", fit);
 fit();
+const wanted = Math.max(1, Math.min(MOST, Number(new URLSearchParams(location.search).get("phones")) || 1)), kept = remembered();
+for (let index = 0; index < wanted; index += 1) add({ number: kept[index]?.number, customer: kept[index]?.customer });
+changed();
 poll();

@@ -57,6 +57,7 @@ export function remove(id) {
 export async function retry(id) {
   const entry = entries.get(id);
   if (!entry) return;
+  if (entry.code === "collision") entry.force = "1"; // asked once, and they want it all the same
   Object.assign(entry, { state: "pending", started: Date.now(), tries: 0, reason: "", code: "" });
   await save(entry);
   emit("outbox-changed", entry);
@@ -99,11 +100,11 @@ async function post(entry) {
     return 0;
   }
   try {
-    const form = { text: entry.text, client_id: entry.client_id, reply_to: entry.reply_to, attachment: entry.attachments.map((file) => file.id) };
+    const form = { text: entry.text, client_id: entry.client_id, reply_to: entry.reply_to, seen: entry.seen, force: entry.force, attachment: entry.attachments.map((file) => file.id) };
     const response = await http(entry.url, { form });
-    const html = await response.text();
+    const html = await response.text(), hold = Number(response.headers.get("X-Hold"));
     await remove(entry.client_id);
-    emit("outbox-sent", { entry, html });
+    emit("outbox-sent", { entry, html, hold });
     return 0;
   } catch (error) {
     if (error instanceof SessionLost) return DELAYS.at(-1);

@@ -1,11 +1,12 @@
-// Files on their way into a message: the tray, limits, progress, cancel, paste and drop.
-import { $, clone, csrf, data, emit, config, t, toast } from "./ui.js";
+// Files on their way into a message: the tray, limits, captions, progress, cancel, paste and drop.
+import { $, clone, config, csrf, data, emit, t, toast } from "./ui.js";
 
+const CAPTIONED = new Set(["image", "video", "document"]);
 let root = null, tray = null, files = [];
 
-export const ready = () => files.filter((file) => file.id);
+/** What was uploaded: {id, name, kind, caption} of each. */
+export const ready = () => files.filter((file) => file.id).map((file) => ({ ...file, caption: $("[data-caption]", file.item).value.trim() }));
 export const busy = () => files.some((file) => !file.id);
-export const any = () => files.length > 0;
 
 /** Empties the tray; uploads still running are stopped. */
 export function clear() {
@@ -38,73 +39,98 @@ function refusal(file) {
   return fits.some((kind) => file.size <= kind.max_bytes) ? "" : t("file_big", { name: file.name, size: megabytes(file.size), most: megabytes(most) });
 }
 
-export function add(list) {
+function add(list) {
   const reasons = list.map(refusal);
   emit("composer-error", reasons.filter(Boolean).join("\n"));
-  list.filter((_, index) => !reasons[index]).forEach(upload);
+  list.filter((_, index) => !reasons[index]).forEach((blob) => {
+    const file = line(blob.name, megabytes(blob.size));
+    if (blob.type.startsWith("image/")) {
+      file.preview = URL.createObjectURL(blob);
+      Object.assign($("img", file.item), { src: file.preview, hidden: false });
+      $(".icon", file.item).remove();
+    }
+    send(file, blob);
+  });
+  show();
 }
 
-function upload(blob) {
-  const item = clone("tpl-tray");
-  const file = { item, name: blob.name, kind: "", id: "", request: new XMLHttpRequest(), preview: "" };
-  $("strong", item).textContent = blob.name;
-  $("small", item).textContent = megabytes(blob.size);
-  if (blob.type.startsWith("image/")) {
-    file.preview = URL.createObjectURL(blob);
-    Object.assign($("img", item), { src: file.preview, hidden: false });
-    $(".icon", item).remove();
-  }
-  $("[data-remove]", item).addEventListener("click", () => discard(file));
+function line(name, size) {
+  const file = { item: clone("tpl-tray"), name, kind: "", id: "", request: null, preview: "" };
+  $("strong", file.item).textContent = name;
+  $("small", file.item).textContent = size;
+  $("[data-remove]", file.item).addEventListener("click", () => discard(file));
+  $("[data-caption]", file.item).addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
   files.push(file);
-  tray.append(item);
+  tray.append(file.item);
+  return file;
+}
+
+function arrived(file, { id, kind }) {
+  Object.assign(file, { id, kind });
+  $("[data-caption]", file.item).hidden = !CAPTIONED.has(kind);
+  file.item.classList.add("done");
+}
+
+/** Files that are with the server already, of a message that was taken back. */
+export function restore(list) {
+  for (const one of list) arrived(line(one.name, ""), one);
   show();
-  send(file, blob);
 }
 
 function discard(file) {
-  file.request.abort();
+  file.request?.abort();
   drop(file);
   files = files.filter((other) => other !== file);
   show();
 }
 
-function send(file, blob) {
-  const { request, item } = file;
+/** Sends one file to the server; `progress` is told percents. Resolves with {id, kind, …}, rejects with words. */
+export function post(blob, name, { request = new XMLHttpRequest(), progress, ...more } = {}) {
   const form = new FormData();
   form.append("conversation", root.dataset.c);
-  form.append("file", blob, blob.name);
-  request.open("POST", data.urlUploads);
-  request.responseType = "json";
-  request.setRequestHeader("X-CSRFToken", csrf());
-  request.upload.onprogress = (event) => { if (event.lengthComputable) $("progress", item).value = (100 * event.loaded) / event.total; };
-  request.onload = () => {
-    if (request.status === 201) {
-      file.id = request.response.id;
-      file.kind = request.response.kind;
-      item.classList.add("done");
-      show();
-      return;
-    }
+  form.append("file", blob, name);
+  for (const [key, value] of Object.entries(more)) form.append(key, value);
+  return new Promise((resolve, reject) => {
+    request.open("POST", data.urlUploads);
+    request.responseType = "json";
+    request.setRequestHeader("X-CSRFToken", csrf());
+    request.upload.onprogress = (event) => { if (event.lengthComputable) progress?.((100 * event.loaded) / event.total); };
+    request.onload = () => {
+      if (request.status === 201) return resolve(request.response);
+      if (request.status === 401 || request.status === 403) emit("session-lost");
+      return reject(request.response?.detail || t("file_failed", { name }));
+    };
+    request.onerror = () => reject(t("file_failed", { name }));
+    request.send(form);
+  });
+}
+
+async function send(file, blob) {
+  file.request = new XMLHttpRequest();
+  try {
+    arrived(file, await post(blob, blob.name, { request: file.request, progress: (percent) => { $("progress", file.item).value = percent; } }));
+    show();
+  } catch (reason) {
     discard(file);
-    if (request.status === 401 || request.status === 403) emit("session-lost");
-    emit("composer-error", request.response?.detail || t("file_failed", { name: file.name }));
-  };
-  request.onerror = () => { discard(file); emit("composer-error", t("file_failed", { name: file.name })); };
-  request.send(form);
+    emit("composer-error", String(reason));
+  }
 }
 
 /** Watches the thread for pasted and dropped files; `allowed` says whether a file may be attached now. */
 export function mount(thread, allowed) {
+  clear();
   root = thread;
   tray = $("[data-tray]", root);
-  files = [];
   const input = $("[data-file]", root), overlay = $("[data-drop]", root);
-  input.addEventListener("change", () => { add([...input.files]); input.value = ""; });
+  const take = () => { add([...input.files]); input.value = ""; };
+  input.addEventListener("change", take);
+  if (input.files.length) take();
+  const accept = (list) => (allowed() ? add(list) : toast(t("no_files_now"), "danger"));
   root.addEventListener("paste", (event) => {
     const pasted = [...(event.clipboardData?.files || [])];
     if (!pasted.length) return;
     event.preventDefault();
-    accept(pasted, allowed);
+    accept(pasted);
   });
   let depth = 0;
   const over = (shown) => { overlay.hidden = !shown; if (!shown) depth = 0; };
@@ -116,11 +142,6 @@ export function mount(thread, allowed) {
     if (!hasFiles(event)) return;
     event.preventDefault();
     over(false);
-    accept([...event.dataTransfer.files], allowed);
+    accept([...event.dataTransfer.files]);
   });
-}
-
-function accept(list, allowed) {
-  if (allowed()) add(list);
-  else toast(t("no_files_now"), "danger");
 }

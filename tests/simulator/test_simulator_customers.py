@@ -1,6 +1,9 @@
 import base64
+import re
 
 import aiohttp
+
+from simulator.phone.words import WORDS
 
 USER_ID = "ES.13491208655302741918"
 
@@ -147,16 +150,27 @@ async def test_bad_requests_are_refused_with_a_sentence(client):
 
 async def test_the_phone_page_follows_the_language_and_runs_nothing_inline(client):
     cases = [("", "", "es"), ("?lang=en", "es", "en"), ("", "en-GB,es;q=0.5", "en"), ("", "fr", "es")]
-    for query, accepted, language in cases:
-        async with client.session.get(f"{client.address}/{query}", headers={"Accept-Language": accepted}) as answer:
-            page = await answer.text()
-            assert f'<html lang="{language}">' in page
-            assert "{{" not in page
+    for page, query, accepted, language in [(page, *case) for page in ("", "clerk/") for case in cases]:
+        headers = {"Accept-Language": accepted}
+        async with client.session.get(f"{client.address}/{page}{query}", headers=headers) as answer:
+            text = await answer.text()
+            assert f'<html lang="{language}"' in text
+            assert "{{" not in text
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
             assert "unsafe" not in answer.headers["Content-Security-Policy"]
-    for name in ("phone.js", "bubbles.js", "phone.css"):
-        async with client.session.get(f"{client.address}/static/{name}") as answer:
-            assert answer.status == 200
+            for name in re.findall(r'(?:src|href)="([\w./]+static/[\w.]+)"', text):
+                async with client.session.get(f"{client.address}/{page}{name}") as file:
+                    assert file.status == 200
+    async with client.session.get(f"{client.address}/clerk") as answer:
+        assert (answer.status, answer.url.path) == (200, "/simulator/clerk/")
+    async with client.session.get(f"{client.address}/static/words.py") as answer:
+        assert answer.status == 404
+
+
+def test_both_languages_have_the_same_words():
+    assert set(WORDS["es"]) == set(WORDS["en"])
+    for key, words in WORDS["es"].items():
+        assert set(re.findall(r"{\w+}", words)) == set(re.findall(r"{\w+}", WORDS["en"][key])), key
 
 
 async def test_a_customers_file_goes_up_in_a_form(client, callback):

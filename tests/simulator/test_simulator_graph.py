@@ -142,9 +142,9 @@ async def test_templates_come_in_pages_with_a_summary(client):
         if "next" not in page["paging"]:
             break
         after = f"&after={page['paging']['cursors']['after']}"
-    assert len(names) == len(set(names)) == page["summary"]["total_count"] == 5
+    assert len(names) == len(set(names)) == page["summary"]["total_count"] == 6
     spanish = (await client.graph("GET", "111/message_templates?language=es&fields=name"))[1]["data"]
-    assert {item["name"] for item in spanish} == {"seguimiento_caso", "renovacion_poliza"}
+    assert {item["name"] for item in spanish} == {"seguimiento_caso", "renovacion_poliza", "recordatorio_cita"}
 
 
 async def upload(client, data, mime_type, token="first token"):

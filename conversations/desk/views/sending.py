@@ -1,58 +1,71 @@
-"""Writing: messages, notes, uploads; retry, cancel; the strip above the composer."""
+"""Writing: messages, notes, uploads; retry, cancel, undo; the strip above the composer."""
 
+import datetime as dt
 import uuid
-from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
-from conversations.channels.base import Text
+from conversations.desk import collision
 from conversations.desk.bubbles import bubble_of
 from conversations.desk.forms import BadForm, UploadMissing, read_pk, read_uuid, required_uuid
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.strip import composer_of
 from conversations.messaging import media, outbound, threads
-from conversations.messaging.errors import SendRefused
+from conversations.messaging.errors import NotRetryable, SendRefused
 from conversations.messaging.models import Attachment, Conversation, Message
+from conversations.notices import mentions
 
 FILES_MAX = 10
 
 
 def send(request: DeskRequest, chosen: Conversation) -> HttpResponse:
-    """Send a message: 201, or 200 if this client_id is known."""
+    """Send a message: 201 (X-Hold: for how many seconds it can be undone), or 200 if this client_id is known. 409 if a
+    colleague was faster, unless `force` says to send it anyway.
+    """
     client_id = required_uuid(request.POST, "client_id")
     reply_to = quoted(chosen, request.POST.get("reply_to", ""))
     text = request.POST.get("text", "")
-    contents = _contents(request, chosen, text)
-    sent = []
+    contents = outbound.contents_of(text, uploads_of(request))
+    hold, sent = dt.timedelta(seconds=settings.UNDO_SEND_SECONDS), []
+    if request.POST.get("force") != "1":
+        _check_collision(request, chosen, client_id)
     with transaction.atomic():
         for index, content in enumerate(contents):
             key = client_id if index == 0 else uuid.uuid5(client_id, str(index))
             sent.append(
                 outbound.compose(
-                    chosen, by=request.user, content=content, origin="agent", client_id=key,
+                    chosen, by=request.user, content=content, origin="agent", client_id=key, hold=hold,
                     reply_to=reply_to if index == 0 else None,
                 )
             )  # fmt: skip
-    return bubbles(request, [message for message, _made in sent], 201 if sent[0][1] else 200)
+    response = bubbles(request, [message for message, _made in sent], 201 if sent[0][1] else 200)
+    if sent[0][1] and hold:
+        response["X-Hold"] = str(settings.UNDO_SEND_SECONDS)
+    return response
 
 
-def _contents(request: DeskRequest, chosen: Conversation, text: str) -> list[Any]:
-    """Text alone, or each file with the text as the first one's caption; a text no file can carry goes on its own."""
+def _check_collision(request: DeskRequest, chosen: Conversation, client_id: uuid.UUID) -> None:
+    try:
+        collision.check(chosen, request.user, request.POST.get("seen", ""))
+    except collision.Collision:
+        if not chosen.messages.filter(client_id=client_id).exists():  # a repetition is answered as the first time
+            raise
+
+
+def uploads_of(request: DeskRequest) -> list[Attachment]:
+    """The files a form names, in its order; raises UploadMissing."""
     names = request.POST.getlist("attachment")[:FILES_MAX]
     ids = [found for found in map(read_uuid, names) if found]
     if not names:
-        return [Text(text)]
+        return []
     files = {file.pk: file for file in Attachment.objects.visible_to(request.user).filter(pk__in=ids)}
     if len(files) != len(names):
         raise UploadMissing(_("The file is no longer here. Attach it again."))
-    ordered = [files[pk] for pk in ids]
-    first, rest = ordered[0], [outbound.Upload(file) for file in ordered[1:]]
-    if text.strip() and first.kind not in ("image", "video", "document"):
-        return [outbound.Upload(first), *rest, Text(text)]
-    return [outbound.Upload(first, text), *rest]
+    return [files[pk] for pk in ids]
 
 
 @desk_view("POST")
@@ -60,7 +73,7 @@ def note(request: DeskRequest, pk: int) -> HttpResponse:
     """A private note."""
     chosen = conversation_or_404(request, pk)
     client_id = required_uuid(request.POST, "client_id")
-    message, made = outbound.note(chosen, by=request.user, text=request.POST.get("text", ""), client_id=client_id)
+    message, made = mentions.note(chosen, by=request.user, text=request.POST.get("text", ""), client_id=client_id)
     return bubbles(request, [message], 201 if made else 200)
 
 
@@ -74,6 +87,16 @@ def retry(request: DeskRequest, client_id: uuid.UUID) -> HttpResponse:
 def cancel(request: DeskRequest, client_id: uuid.UUID) -> HttpResponse:
     """Take back a message that has not left."""
     return bubbles(request, [outbound.cancel(_own_message(request, client_id))])
+
+
+@desk_view("POST")
+def undo(request: DeskRequest, client_id: uuid.UUID) -> HttpResponse:
+    """Make what one has just written unsaid, as long as nothing was tried with it."""
+    found = _own_message(request, client_id)
+    if found.author_id not in (None, request.user.pk):
+        raise NotRetryable(_("Only who wrote this message can undo it. Cancel it instead."))
+    outbound.undo(found)
+    return HttpResponse(status=204)
 
 
 @desk_view("POST")
@@ -92,8 +115,9 @@ def upload(request: DeskRequest) -> HttpResponse:
     chosen = conversation_or_404(request, pk)
     try:
         attachment = media.store_upload(
-            chosen, file, name=file.name or "", size=file.size or 0, claimed=file.content_type or "", by=request.user
-        )
+            chosen, file, name=file.name or "", size=file.size or 0, claimed=file.content_type or "", by=request.user,
+            is_voice=request.POST.get("voice") == "1",
+        )  # fmt: skip
     except SendRefused as refusal:
         return JsonResponse({"code": refusal.code, "detail": str(refusal)}, status=422)
     return JsonResponse(

@@ -27,9 +27,13 @@ def agent(team, inbox):
     return UserFactory(teams=[team])
 
 
-def cookie_of(user):
+def cookie_of(user, viewing_as=None):
     client = Client()
     client.force_login(user)
+    if viewing_as is not None:
+        session = client.session
+        session["viewing_as"] = str(viewing_as.pk)
+        session.save()
     return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
@@ -47,8 +51,8 @@ async def signed_in():
     """Opens tabs, and closes them at the end."""
     tabs = []
 
-    async def open_tab(user, **options):
-        opened = tab(await sync_to_async(cookie_of)(user), **options)
+    async def open_tab(user, *, viewing_as=None, **options):
+        opened = tab(await sync_to_async(cookie_of)(user, viewing_as), **options)
         tabs.append(opened)
         assert (await opened.connect())[0]
         return opened

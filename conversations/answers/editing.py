@@ -1,0 +1,65 @@
+"""Making, changing and deleting canned answers: managers do, everybody uses them."""
+
+import re
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from conversations.answers.models import CannedAnswer
+from conversations.channels.whatsapp import limits
+from crm.foundation.errors import Refusal
+from crm.foundation.retrying import in_transaction
+from crm.foundation.text import clean_text
+from crm.staff.models import Team, User
+
+TITLE_MAX = 100
+_SHORTCUT = re.compile(r"[a-z0-9_-]{1,40}")
+
+
+class BadAnswer(Refusal):
+    """A canned answer that cannot be kept like this; `field` in `extra` says which part."""
+
+    code = "invalid"
+    http_status = 422
+
+
+@in_transaction
+def save(answer: CannedAnswer, *, shortcut: str, title: str, body: str, team: Team | None, by: User) -> CannedAnswer:
+    """Check and keep; raises BadAnswer with the field and what to do."""
+    answer.shortcut = _checked_shortcut(shortcut)
+    answer.title = clean_text(title).strip()
+    answer.body = clean_text(body).replace("\r\n", "\n").strip()
+    answer.team = team
+    if len(answer.title) > TITLE_MAX:
+        raise BadAnswer(
+            _("The title may have at most %(limit)s characters. Shorten it.") % {"limit": TITLE_MAX}, field="title"
+        )
+    if not answer.body:
+        raise BadAnswer(_("The text is empty. Write what shall be inserted."), field="body")
+    if len(answer.body) > limits.TEXT_MAX:
+        raise BadAnswer(
+            _("The text may have at most %(limit)s characters. Shorten it.") % {"limit": limits.TEXT_MAX}, field="body"
+        )
+    if answer._state.adding:
+        answer.created_by = by
+    answer.refresh_search_text()
+    try:
+        with transaction.atomic():
+            answer.save()
+    except IntegrityError as error:
+        raise BadAnswer(
+            _("There is already an answer with the shortcut /%(shortcut)s. Choose another one.")
+            % {"shortcut": answer.shortcut},
+            field="shortcut",
+        ) from error
+    return answer
+
+
+def _checked_shortcut(text: str) -> str:
+    shortcut = clean_text(text).strip().removeprefix("/").lower()
+    if not _SHORTCUT.fullmatch(shortcut):
+        raise BadAnswer(
+            _("Write the shortcut with small letters, digits and hyphens, without spaces: for example, greeting."),
+            field="shortcut",
+        )
+    return shortcut
