@@ -102,7 +102,7 @@ class _Secret:
     value: Any
 
 
-def _value(field: models.Field[Any, Any], value: Any) -> Any:
+def _value(field: "models.Field[Any, Any]", value: Any) -> Any:
     if field.name in SECRET or isinstance(field, EncryptedTextField):
         return _Secret(value) if value else ""
     return value
