@@ -7,6 +7,7 @@ from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 from environs import Env
 
+from config.administration import UNFOLD as UNFOLD
 from config.demo import demo_secrets
 from crm.foundation.logs import configure_logging
 
@@ -212,6 +213,9 @@ ADMIN_CSP = SECURE_CSP | {
     "script-src": [CSP.SELF, CSP.UNSAFE_EVAL, CSP.UNSAFE_INLINE],
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
 }
+
+# What the administration's pages are marked with, so that nobody mistakes a trial installation for the real one.
+ENVIRONMENT_LABEL = env.str("ENVIRONMENT_LABEL", "")
 
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]

@@ -1,9 +1,16 @@
 """The managers' administration: its site, and who may enter."""
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
-from django.http import HttpRequest
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 from unfold.sites import UnfoldAdminSite
 
@@ -25,3 +32,30 @@ class AdministrationSite(UnfoldAdminSite):
         """Active managers only."""
         user: Any = request.user
         return bool(user.is_active and getattr(user, "is_manager", False))
+
+    def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Callable[..., Any]:
+        """Who is signed in and may not enter is told so, and not sent to sign in again."""
+        guarded: Callable[..., Any] = super().admin_view(view, cacheable)
+
+        @functools.wraps(guarded)
+        def entered(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            if request.user.is_authenticated and not self.has_permission(request) and not _is_sign_out(request):
+                raise PermissionDenied
+            return guarded(request, *args, **kwargs)
+
+        return entered
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """To the one sign-in page, and back."""
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied
+        target = request.GET.get("next") or reverse("admin:index")
+        return HttpResponseRedirect(f"{resolve_url(settings.LOGIN_URL)}?{urlencode({'next': target})}")
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Nobody changes a password here: that is done in one's account."""
+        return HttpResponseRedirect(resolve_url("admin:index"))
+
+
+def _is_sign_out(request: HttpRequest) -> bool:
+    return request.path == reverse("admin:logout")

@@ -1,0 +1,105 @@
+"""The audit log for reading: what each act and each field is called."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import Field
+from django.utils.dateparse import parse_datetime
+from django.utils.formats import date_format, number_format
+from django.utils.text import capfirst
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from crm.audit.models import AuditEntry
+
+ACTIONS = {
+    "created": gettext_lazy("Created"),
+    "changed": gettext_lazy("Changed"),
+    "deleted": gettext_lazy("Deleted"),
+    "denied": gettext_lazy("Denied"),
+    "signed_in": gettext_lazy("Signed in"),
+    "signed_out": gettext_lazy("Signed out"),
+    "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "signed_out_everywhere": gettext_lazy("Signed out everywhere"),
+    "invited": gettext_lazy("Invited"),
+    "password_changed": gettext_lazy("Password changed"),
+    "password_reset": gettext_lazy("Password reset"),
+    "revoked": gettext_lazy("Revoked"),
+    "replayed": gettext_lazy("Replayed"),
+    "settled": gettext_lazy("Settled by hand"),
+    "retried": gettext_lazy("Retried"),
+    "cancelled": gettext_lazy("Cancelled"),
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One field of an entry, for reading."""
+
+    field: str
+    before: str
+    after: str
+
+
+def action_word(action: str) -> str:
+    """What an act is called; one without a word of its own is shown as it is written."""
+    return str(ACTIONS.get(action, capfirst(action.replace("_", " "))))
+
+
+def model_word(label: str) -> str:
+    """What a kind of thing is called ("crm.contact" → "Contact")."""
+    try:
+        return str(capfirst(apps.get_model(label)._meta.verbose_name))
+    except (LookupError, ValueError):
+        return label
+
+
+def described(entry: AuditEntry) -> list[Change]:
+    """The changes of an entry, by the names that forms use."""
+    return [
+        Change(
+            _field_word(entry.model, name), *(_shown(entry.model, name, value) for value in (list(pair) + [None])[:2])
+        )
+        for name, pair in entry.changes.items()
+        if isinstance(pair, list)
+    ]
+
+
+def _field(label: str, name: str) -> "Field[Any, Any] | None":
+    try:
+        fields = apps.get_model(label)._meta
+        field = fields.get_field(name.removesuffix("_id"))
+    except (LookupError, ValueError, FieldDoesNotExist):
+        return None
+    return field if isinstance(field, Field) else None
+
+
+def _field_word(label: str, name: str) -> str:
+    kind, _colon, rest = name.partition(": ")
+    if rest:  # of a row of an inline: "appsecret 3: label"
+        model, _space, pk = kind.partition(" ")
+        label = f"{label.partition('.')[0]}.{model}"
+        return f"{model_word(label)} {pk}: {_field_word(label, rest)}"
+    field = _field(label, name)
+    return str(capfirst(field.verbose_name)) if field else capfirst(name.replace("_", " "))
+
+
+def _shown(label: str, name: str, value: Any) -> str:
+    if value is None or value == "":
+        return "—"
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    field = _field(label, name)
+    if field is not None and field.choices:
+        return str(dict(field.flatchoices).get(value, value))
+    if isinstance(value, int | float):
+        return number_format(value, use_l10n=True)
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value) or "—"
+    moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
+    if moment is not None and moment.tzinfo:
+        return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+    return str(value)
