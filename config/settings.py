@@ -47,7 +47,7 @@ BIND = "127.0.0.1" if DEMO else env.str("BIND", "127.0.0.1")
 PUBLIC_URL = f"http://127.0.0.1:{PORT}" if DEMO else env.str("PUBLIC_URL", "").rstrip("/")
 
 INSTALLED_APPS = [
-    "unfold",  # before django.contrib.admin, whose templates it replaces
+    "unfold.apps.BasicAppConfig",  # before django.contrib.admin, whose templates it replaces; the site is ours
     "unfold.contrib.filters",
     "unfold.contrib.forms",
     "crm.staff.administration.AdministrationConfig",
