@@ -1,5 +1,7 @@
 """Index of the app's pages in the administration."""
 
+from crm.audit import admin as audit
 from crm.contacts import admin as contacts
+from crm.staff import admin as staff
 
-__all__ = ["contacts"]
+__all__ = ["audit", "contacts", "staff"]

@@ -9,7 +9,7 @@ from django.contrib.admin.options import IS_POPUP_VAR, ActionLocation
 from django.contrib.admin.utils import display_for_value, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import PROTECT, RESTRICT, Model, QuerySet
+from django.db.models import CASCADE, PROTECT, RESTRICT, Model, QuerySet
 from django.forms.models import _get_foreign_key
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -54,8 +54,8 @@ class ReadOnlyInline(TabularInline):
 class AuditedAdmin(ModelAdmin):
     """Base of every ModelAdmin: each act goes into the audit log with what was before and after, in its transaction.
 
-    `ordering` is the one order of the list (columns without NULL). `records_itself`: the functions that `save_model`
-    calls write the audit log, this class does not. Own acts are recorded by `audit`.
+    `ordering` is the one order of the list (columns without NULL). Where a function that `save_model` calls has
+    recorded the act itself, this class adds nothing. Other acts than saving and deleting are recorded by `audit`.
     """
 
     list_per_page = 50
@@ -68,7 +68,6 @@ class AuditedAdmin(ModelAdmin):
     ordering: ClassVar[Any] = ("-pk",)
     paginator = BoundedPaginator
     warn_unsaved_form = True
-    records_itself: ClassVar[bool] = False
 
     # Who may
 
@@ -132,7 +131,8 @@ class AuditedAdmin(ModelAdmin):
             found.refresh_from_db(from_queryset=self.model._base_manager.select_for_update(no_key=True))
         except self.model.DoesNotExist:
             return None
-        request._audited_before = self.audit_state(found)  # type: ignore[attr-defined]
+        before = (self.audit_state(found), self._newest_entry(request, found))
+        request._audited = before  # type: ignore[attr-defined]
         return found
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
@@ -167,18 +167,24 @@ class AuditedAdmin(ModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's."""
-        if not self.records_itself:
-            changes = log.difference({}, self.audit_state(obj))
+        if not self._newest_entry(request, obj):
+            changes = log.difference({}, self.audit_state(self._as_stored(obj)))
             self.audit(request, "created", obj, {name: pair for name, pair in changes.items() if _says_much(pair)})
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's; a form saved as it was leaves no trace."""
-        if self.records_itself:
-            return
-        now = self.audit_state(self.model._base_manager.get(pk=obj.pk))
-        changes = log.difference(getattr(request, "_audited_before", {}), now)
-        if changes:
-            self.audit(request, "changed", obj, changes)
+        before, newest = getattr(request, "_audited", ({}, 0))
+        if self._newest_entry(request, obj) == newest:
+            changes = log.difference(before, self.audit_state(self._as_stored(obj)))
+            if changes:
+                self.audit(request, "changed", obj, changes)
+
+    def _newest_entry(self, request: HttpRequest, obj: Model) -> int:
+        entries = AuditEntry.objects.about(self.opts.label_lower, obj.pk).filter(user=request.user.pk)
+        return entries.values_list("pk", flat=True).first() or 0
+
+    def _as_stored(self, obj: Model) -> Model:
+        return self.model._base_manager.get(pk=obj.pk)
 
     def log_deletions(self, request: HttpRequest, queryset: Any) -> None:
         """`delete_model` records."""
@@ -203,11 +209,12 @@ class AuditedAdmin(ModelAdmin):
         counts: dict[Any, str] = {self.opts.verbose_name_plural: counted(len(objs))}
         protected = []
         for relation in self.opts.related_objects:
-            how = relation.on_delete
+            if relation.on_delete not in (CASCADE, PROTECT, RESTRICT):
+                continue
             rows = relation.related_model._base_manager.filter(**{f"{relation.field.name}__in": objs})
             number = bounded_count(rows)
             name = relation.related_model._meta.verbose_name_plural
-            if number and how in (PROTECT, RESTRICT):
+            if number and relation.on_delete is not CASCADE:
                 protected.append(f"{capfirst(name)}: {counted(number)}")
             elif number:
                 counts[name] = counted(number)

@@ -26,7 +26,6 @@ class AdministrationSite(UnfoldAdminSite):
 
     site_title = site_header = "Ventanilla"
     index_title = _("Overview")
-    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Active managers only."""

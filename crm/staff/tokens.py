@@ -21,14 +21,14 @@ def issue(user: User, scopes: Iterable[str], *, name: str = "", expires_at: dt.d
         raise ValueError(f"Unknown scope {', '.join(unknown)!r}: use {' or '.join(SCOPES)}.")
     text = PREFIX + secrets.token_urlsafe(30)
     ApiToken.objects.create(
-        user=user, name=name, prefix=text[:8], digest=_digest(text), scopes=scopes, expires_at=expires_at
+        user=user, name=name, prefix=text[:8], digest=digest(text), scopes=scopes, expires_at=expires_at
     )
     return text
 
 
 def find(text: str) -> ApiToken | None:
     """The live token with this text and an active user, or None; notes its use at most once a minute."""
-    token = ApiToken.objects.select_related("user").filter(digest=_digest(text), revoked_at=None).first()
+    token = ApiToken.objects.select_related("user").filter(digest=digest(text), revoked_at=None).first()
     now = clock.real()
     if token is None or not token.user.is_active or (token.expires_at and token.expires_at <= now):
         return None
@@ -37,5 +37,6 @@ def find(text: str) -> ApiToken | None:
     return token
 
 
-def _digest(text: str) -> str:
+def digest(text: str) -> str:
+    """What is kept of a token."""
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,55 @@
+"""Who belongs to the staff: the rules of roles, and the end of sessions whose rights have changed."""
+
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.models import Session
+from django.dispatch import Signal
+from django.utils.translation import gettext as _
+
+from crm.foundation import clock
+from crm.foundation.errors import Refusal
+from crm.staff.models import Role, User
+
+access_changed = Signal()
+"""Sent inside the transaction with `user`: their role, address or right to be here has changed."""
+
+ACCESS = ("role", "is_active", "email")
+
+
+class NotYourself(Refusal):
+    """One's own role and right to be here are for somebody else to change."""
+
+    code = "not_yourself"
+    http_status = 422
+
+
+class LastManager(Refusal):
+    """Somebody must be left who may change all this."""
+
+    code = "last_manager"
+    http_status = 422
+
+
+def lock_managers() -> list[int]:
+    """The keys of all active managers, locked: two who demote each other come one after the other."""
+    managers = User.objects.select_for_update(no_key=True).filter(role=Role.MANAGER, is_active=True).order_by("pk")
+    return list(managers.values_list("pk", flat=True))
+
+
+def check(user: User, *, role: str, is_active: bool, by: User, managers: list[int]) -> None:
+    """Raises NotYourself or LastManager if `by` may not give `user` this role and state."""
+    is_changed = role != user.role or is_active != user.is_active
+    if is_changed and user.pk == by.pk:
+        raise NotYourself(_("You cannot change your own role or lock yourself out. Ask another manager."))
+    stays = role == Role.MANAGER and is_active
+    if is_changed and not stays and user.pk in managers and len(managers) < 2:
+        raise LastManager(_("This is the last manager. Make somebody else a manager first."))
+
+
+def sign_out(user: User) -> int:
+    """End every session of a user; returns how many there were. Reads all sessions, so it is for single users."""
+    wanted = str(user.pk)
+    rows = Session.objects.filter(expire_date__gt=clock.real())
+    keys = [row.pk for row in rows.iterator() if row.get_decoded().get(SESSION_KEY) == wanted]
+    Session.objects.filter(pk__in=keys).delete()
+    access_changed.send(User, user=user)
+    return len(keys)
