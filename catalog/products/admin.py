@@ -53,7 +53,7 @@ class ProductAdmin(AuditedAdmin):
     form = ProductForm
     fieldsets = ((None, {"fields": (("name", "retailer_id"), ("price", "currency"))}),)
     ordering = ("name", "pk")
-    list_display = ("name", "retailer_id", "price_shown", "created_at")
+    list_display = ("name", "retailer_id", "price_shown")
     search_fields = ("name", "retailer_id")
     search_help_text = gettext_lazy("Name or retailer id")
 

@@ -21,7 +21,7 @@ from unfold.decorators import display
 
 from crm.audit.modeladmin import ReadOnlyAdmin
 from crm.audit.models import AuditEntry
-from crm.audit.words import ACTIONS, action_word, described, model_word
+from crm.audit.words import ACTIONS, action_word, described, model_word, when
 
 FIELDS_NAMED = 4
 
@@ -61,7 +61,7 @@ class KindFilter(DropdownFilter):
 class AuditEntryAdmin(ReadOnlyAdmin):
     """Who did what, when and from where; nobody changes it."""
 
-    list_display = ("at", "who", "what", "thing", "fields_named", "source")
+    list_display = ("moment", "who", "what", "thing", "fields_named", "source")
     list_filter = (
         ActionFilter,
         KindFilter,
@@ -73,7 +73,12 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     list_filter_sheet = True
     search_fields = ("user_name", "object_name", "=object_id")
     search_help_text = gettext_lazy("Name of a person or a thing")
-    fields = readonly_fields = ("at", "who", "source", "ip", "what", "thing", "changes_shown")
+    fields = readonly_fields = ("moment", "who", "source", "ip", "what", "thing", "changes_shown")
+
+    @display(description=gettext_lazy("when"))
+    def moment(self, entry: AuditEntry) -> str:
+        """In the reader's time zone."""
+        return when(entry.at)
 
     @display(description=gettext_lazy("who"))
     def who(self, entry: AuditEntry) -> str:

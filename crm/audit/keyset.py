@@ -93,7 +93,7 @@ class KeysetChangeList(ChangeList):
         count = len(rows) if is_whole else bounded_count(self.queryset)
         previous = self.get_query_string({BEFORE: rows[0].pk}) if rows and (before or after) else ""
         following = self.get_query_string({AFTER: rows[-1].pk}) if rows and has_more else ""
-        self.result_list, self.result_count, self.full_result_count = rows, count, None
+        self.result_list, self.result_count, self.full_result_count = rows, count, count
         self.show_full_result_count = self.can_show_all = self.multi_page = False
         self.show_admin_actions = True
         self.paginator = KeysetPages(size, count, previous, following)

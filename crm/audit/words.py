@@ -1,5 +1,6 @@
 """The audit log for reading: what each act and each field is called."""
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,6 +69,11 @@ def described(entry: AuditEntry) -> list[Change]:
     ]
 
 
+def when(moment: dt.datetime | None) -> str:
+    """A moment for a list: short, on one line, in the reader's time zone and language; a dash for none."""
+    return date_format(localtime(moment), "SHORT_DATETIME_FORMAT").replace(" ", "\N{NO-BREAK SPACE}") if moment else "—"
+
+
 def _field(label: str, name: str) -> "Field[Any, Any] | None":
     try:
         fields = apps.get_model(label)._meta
@@ -101,5 +107,5 @@ def _shown(label: str, name: str, value: Any) -> str:
         return ", ".join(value) or "—"
     moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
     if moment is not None and moment.tzinfo:
-        return date_format(localtime(moment), "SHORT_DATETIME_FORMAT")
+        return when(moment)
     return str(value)

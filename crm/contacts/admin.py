@@ -17,6 +17,7 @@ from unfold.decorators import display
 
 from crm.audit.log import difference
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline
+from crm.audit.words import when
 from crm.contacts import attributes, notes, profile
 from crm.contacts.forms import (
     ATTRIBUTE,
@@ -42,8 +43,8 @@ class IdentityInline(ReadOnlyInline):
         "number",
         "username",
         "profile_name",
-        "first_seen_at",
-        "last_seen_at",
+        "first_seen",
+        "last_seen",
         "former",
     )
     verbose_name_plural = gettext_lazy("Accounts")
@@ -56,6 +57,16 @@ class IdentityInline(ReadOnlyInline):
     def number(self, identity: ChannelIdentity) -> str:
         """The number, else the id the business knows it by."""
         return f"+{identity.wa_id}" if identity.wa_id else identity.user_id or "—"
+
+    @display(description=gettext_lazy("first seen"))
+    def first_seen(self, identity: ChannelIdentity) -> str:
+        """Since when."""
+        return when(identity.first_seen_at)
+
+    @display(description=gettext_lazy("last seen"))
+    def last_seen(self, identity: ChannelIdentity) -> str:
+        """Until now."""
+        return when(identity.last_seen_at)
 
     @display(description=gettext_lazy("before"))
     def former(self, identity: ChannelIdentity) -> str:
@@ -102,7 +113,7 @@ class NoteInline(StackedInline):
 class ContactAdmin(AuditedAdmin):
     """Contacts. They are not deleted here: erasing a person is more than deleting a row."""
 
-    list_display = ("who", "kind_word", "company", "language", "tag_names", "last_inbound_at", "created_at")
+    list_display = ("who", "kind_word", "company", "language", "tag_names", "wrote", "since")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
         ("tags", AutocompleteSelectFilter),
@@ -114,7 +125,7 @@ class ContactAdmin(AuditedAdmin):
     search_fields = ("search_text",)
     search_help_text = gettext_lazy("Name, number or username")
     inlines = (IdentityInline, NoteInline)
-    readonly_fields = ("last_inbound_at", "created_at", "conversations")
+    readonly_fields = ("wrote", "since", "conversations")
     action_form = TagActionForm
     actions = ("add_tag", "remove_tag")
 
@@ -206,7 +217,7 @@ class ContactAdmin(AuditedAdmin):
         """Name and number."""
         return [contact.title, contact.phone or "—"]
 
-    @display(description=gettext_lazy("kind"), label={"employee": "info", "group": "warning"})
+    @display(description=gettext_lazy("kind"), label={"person": "", "employee": "info", "group": "warning"})
     def kind_word(self, contact: Contact) -> tuple[str, str]:
         """A person, an employee or a group."""
         return contact.kind, contact.get_kind_display()
@@ -220,6 +231,16 @@ class ContactAdmin(AuditedAdmin):
             " ", '<span class="wc-tag wc-c{}">{}</span>', ((t.colour, t.name) for t in tags[:TAGS_SHOWN])
         )
         return format_html("{}{}", shown, more)
+
+    @display(description=gettext_lazy("last wrote"))
+    def wrote(self, contact: Contact) -> str:
+        """When the last message came from them."""
+        return when(contact.last_inbound_at)
+
+    @display(description=gettext_lazy("known since"))
+    def since(self, contact: Contact) -> str:
+        """When we first heard of them."""
+        return when(contact.created_at)
 
     @display(description=gettext_lazy("conversations"))
     def conversations(self, contact: Contact) -> SafeString | str:
@@ -240,7 +261,7 @@ class TagAdmin(AuditedAdmin):
     fields = ("name", "colour")
     ordering = ("name", "pk")
     search_fields = ("name",)
-    list_display = ("label", "contacts")
+    list_display = ("label", "holders")
 
     @display(description=gettext_lazy("tag"))
     def label(self, tag: Tag) -> SafeString:
@@ -248,7 +269,7 @@ class TagAdmin(AuditedAdmin):
         return format_html('<span class="wc-tag wc-c{}">{}</span>', tag.colour, tag.name)
 
     @display(description=gettext_lazy("contacts"))
-    def contacts(self, tag: Tag) -> SafeString:
+    def holders(self, tag: Tag) -> SafeString:
         """The list of those who have it."""
         address = reverse("admin:crm_contact_changelist")
         words = _("Contacts with this tag")

@@ -32,7 +32,7 @@ class ContactForm(forms.ModelForm):
     """A contact, its tags, and a field for each custom attribute (added by `contact_form`)."""
 
     tagged = forms.ModelMultipleChoiceField(
-        Tag.objects.all(), required=False, label=gettext_lazy("tags"), widget=UnfoldAdminSelect2MultipleWidget
+        Tag.objects.all(), required=False, label=gettext_lazy("Tags"), widget=UnfoldAdminSelect2MultipleWidget
     )
 
     class Meta:
@@ -134,7 +134,7 @@ class NoteForm(forms.ModelForm):
     """A note about a contact."""
 
     text = forms.CharField(
-        max_length=notes.TEXT_MAX, label=gettext_lazy("text"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
+        max_length=notes.TEXT_MAX, label=gettext_lazy("Text"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
     )
 
     class Meta:
@@ -194,7 +194,7 @@ class CustomAttributeForm(forms.ModelForm):
     """A custom attribute; its choices one to a line."""
 
     choices = forms.CharField(
-        required=False, label=gettext_lazy("choices"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
+        required=False, label=gettext_lazy("Choices"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
         help_text=gettext_lazy("For the type “choice”: one to a line."),
     )  # fmt: skip
 

@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import display
 
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin
+from crm.audit.words import when
 from crm.foundation import clock
 from crm.staff import members, tokens
 from crm.staff.forms import NewUserForm, TeamForm, TokenForm, UserForm
@@ -29,13 +30,13 @@ class UserAdmin(AuditedAdmin):
     """Staff. Who leaves is set inactive, not deleted: what they did stays theirs."""
 
     ordering = ("name", "pk")
-    list_display = ("who", "role_word", "team_names", "is_active", "last_login")
+    list_display = ("who", "role_word", "team_names", "is_active", "signed_in")
     list_filter = (("role", ChoicesDropdownFilter), ("teams", RelatedDropdownFilter), ("is_active", BooleanRadioFilter))
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ("name", "email")
     search_help_text = gettext_lazy("Name or e-mail")
-    readonly_fields = ("last_login", "created_at")
+    readonly_fields = ("signed_in", "since")
     actions = ("sign_out",)
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
@@ -101,11 +102,22 @@ class UserAdmin(AuditedAdmin):
         return [user.name, user.email]
 
     @display(
-        description=gettext_lazy("role"), label={"manager": "success", "restricted": "warning", "integrator": "info"}
+        description=gettext_lazy("role"),
+        label={"manager": "success", "agent": "", "restricted": "warning", "integrator": "info"},
     )
     def role_word(self, user: User) -> tuple[str, str]:
         """What they may do."""
         return user.role, user.get_role_display()
+
+    @display(description=gettext_lazy("last sign-in"))
+    def signed_in(self, user: User) -> str:
+        """When they last came."""
+        return when(user.last_login)
+
+    @display(description=gettext_lazy("here since"))
+    def since(self, user: User) -> str:
+        """When they were added."""
+        return when(user.created_at)
 
     @display(description=gettext_lazy("teams"))
     def team_names(self, user: User) -> str:
@@ -159,7 +171,7 @@ class ApiTokenAdmin(AuditedAdmin):
     """API tokens: made here and shown once, revoked here; never read again, never changed."""
 
     form = TokenForm
-    list_display = ("name_word", "user", "scope_words", "state", "last_used_at", "expires_at", "created_at")
+    list_display = ("name_word", "user", "scope_words", "state", "used", "ends", "made")
     list_filter = (("user", RelatedDropdownFilter),)
     list_filter_submit = True
     search_fields = ("name", "prefix", "user__name")
@@ -170,7 +182,7 @@ class ApiTokenAdmin(AuditedAdmin):
         """What is asked for a new one; of one that is there, everything but its secret."""
         if obj is None:
             return [(None, {"fields": (("name", "user"), "wanted_scopes", "days")})]
-        shown = ("name_word", "user", "scope_words", "state", "created_at", "last_used_at", "expires_at", "revoked_at")
+        shown = ("name_word", "user", "scope_words", "state", "made", "used", "ends")
         return [(None, {"fields": shown})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -227,6 +239,21 @@ class ApiTokenAdmin(AuditedAdmin):
     def scope_words(self, token: ApiToken) -> str:
         """What it opens."""
         return ", ".join(token.scopes)
+
+    @display(description=gettext_lazy("last used"))
+    def used(self, token: ApiToken) -> str:
+        """To the minute."""
+        return when(token.last_used_at)
+
+    @display(description=gettext_lazy("valid until"))
+    def ends(self, token: ApiToken) -> str:
+        """Its last moment."""
+        return when(token.expires_at)
+
+    @display(description=gettext_lazy("made"))
+    def made(self, token: ApiToken) -> str:
+        """Its first moment."""
+        return when(token.created_at)
 
     @display(description=gettext_lazy("state"), label={"live": "success", "revoked": "danger", "expired": "warning"})
     def state(self, token: ApiToken) -> tuple[str, str]:

@@ -33,10 +33,10 @@ class UserForm(forms.ModelForm):
     managers: ClassVar[list[int]] = []
 
     member_of = forms.ModelMultipleChoiceField(
-        Team.objects.all(), required=False, label=gettext_lazy("teams"), widget=UnfoldAdminSelect2MultipleWidget
+        Team.objects.all(), required=False, label=gettext_lazy("Teams"), widget=UnfoldAdminSelect2MultipleWidget
     )
     time_zone = forms.ChoiceField(
-        label=gettext_lazy("time zone"), widget=UnfoldAdminSelect2Widget, initial=settings.TIME_ZONE
+        label=gettext_lazy("Time zone"), widget=UnfoldAdminSelect2Widget, initial=settings.TIME_ZONE
     )
 
     class Meta:
@@ -83,7 +83,7 @@ class NewUserForm(UserForm):
     """Somebody new, with a first password to hand over."""
 
     password = forms.CharField(
-        label=gettext_lazy("first password"), strip=False,
+        label=gettext_lazy("First password"), strip=False,
         widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
         help_text=gettext_lazy("Hand it over in person; they change it in their account."),
     )  # fmt: skip
@@ -102,11 +102,11 @@ class TeamForm(forms.ModelForm):
     """A team, who is in it, and which numbers are open to it."""
 
     members = forms.ModelMultipleChoiceField(
-        User.objects.filter(is_active=True), required=False, label=gettext_lazy("members"),
+        User.objects.filter(is_active=True), required=False, label=gettext_lazy("Members"),
         widget=UnfoldAdminSelect2MultipleWidget,
     )  # fmt: skip
     open_inboxes = forms.ModelMultipleChoiceField(
-        User.objects.none(), required=False, label=gettext_lazy("numbers"), widget=UnfoldAdminSelect2MultipleWidget,
+        User.objects.none(), required=False, label=gettext_lazy("Numbers"), widget=UnfoldAdminSelect2MultipleWidget,
         help_text=gettext_lazy("Which WhatsApp numbers this team answers."),
     )  # fmt: skip
 
@@ -137,12 +137,12 @@ class TokenForm(forms.ModelForm):
     """A new key for the API."""
 
     wanted_scopes = forms.MultipleChoiceField(
-        choices=[(scope, scope) for scope in tokens.SCOPES], label=gettext_lazy("scopes"),
+        choices=[(scope, scope) for scope in tokens.SCOPES], label=gettext_lazy("Scopes"),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
     )  # fmt: skip
     days = forms.TypedChoiceField(
         choices=[*LIVES, ("", gettext_lazy("For ever"))], coerce=int, empty_value=None, required=False, initial=365,
-        label=gettext_lazy("valid for"), widget=UnfoldAdminSelectWidget,
+        label=gettext_lazy("Valid for"), widget=UnfoldAdminSelectWidget,
     )  # fmt: skip
 
     class Meta:

@@ -87,6 +87,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def get_full_name(self) -> str:
+        """Django's word for the name."""
+        return self.name
+
     @property
     def is_manager(self) -> bool:
         """Managers see everything."""

@@ -1,0 +1,55 @@
+"""Words of django-unfold that it brings no Spanish for: named here, so that they are in our catalogue."""
+
+from django.utils.translation import gettext_noop
+
+WORDS = (
+    gettext_noop("After you"),
+    gettext_noop("Apply Filters"),
+    gettext_noop("Available shortcuts"),
+    gettext_noop("Changelist shortcuts"),
+    gettext_noop("Click here to select the objects across all pages"),
+    gettext_noop("Click to cancel"),
+    gettext_noop("Command tool shortcuts"),
+    gettext_noop("Create new record"),
+    gettext_noop("Date from"),
+    gettext_noop("Date to"),
+    gettext_noop("From"),
+    gettext_noop("General"),
+    gettext_noop("Global shortcuts"),
+    gettext_noop("Go back"),
+    gettext_noop("Navigate"),
+    gettext_noop("Next"),
+    gettext_noop("No data"),
+    gettext_noop("No results found"),
+    gettext_noop("Nothing matched your search"),
+    gettext_noop("Open command tool"),
+    gettext_noop("Open selection"),
+    gettext_noop("Open selection in new tab"),
+    gettext_noop("Open shortcuts list"),
+    gettext_noop("Previous"),
+    gettext_noop("Reset filters"),
+    gettext_noop("Run"),
+    gettext_noop("Run the selected action"),
+    gettext_noop("Search apps and models..."),
+    gettext_noop("Select action"),
+    gettext_noop("Select action to run"),
+    gettext_noop("Select record"),
+    gettext_noop("Select value"),
+    gettext_noop("This item will be deleted."),
+    gettext_noop("This page yielded into no results."),
+    gettext_noop("To"),
+    gettext_noop("Toggle dark/light mode"),
+    gettext_noop("Toggle filter"),
+    gettext_noop("Toggle password visibility"),
+    gettext_noop("Toggle sidebar"),
+    gettext_noop("Type to search"),
+    gettext_noop("Value"),
+    gettext_noop(
+        'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
+        "All of the following related items will be deleted:"
+    ),
+    gettext_noop(
+        "Are you sure you want to delete the selected %(objects_name)s? "
+        "All of the following objects and their related items will be deleted:"
+    ),
+)
