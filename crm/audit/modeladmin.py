@@ -172,6 +172,10 @@ class AuditedAdmin(ModelAdmin):
                 state |= {f"{name} {row.pk}: {field}": value for field, value in log.snapshot(row).items()}
         return state
 
+    def construct_change_message(self, request: HttpRequest, form: Any, formsets: Any, add: bool = False) -> list[Any]:
+        """None: it would be for Django's log."""
+        return []
+
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's."""
         if not self._newest_entry(request, obj):

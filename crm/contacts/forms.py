@@ -1,7 +1,7 @@
 """The administration's forms of contacts, tags and custom attributes."""
 
 import re
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.template.loader import render_to_string
@@ -22,6 +22,7 @@ from crm.contacts.models import Contact, ContactNote, CustomAttribute, Tag
 from crm.foundation.text import clean_text
 
 ATTRIBUTE = "attribute_"
+COLUMNS = ("name", "kind", "phone", "company", "language")
 TAGS_MAX = 50
 CHOICES_MAX = 100
 COLOURS = 16
@@ -37,7 +38,7 @@ class ContactForm(forms.ModelForm):
 
     class Meta:
         model = Contact
-        fields = ("name", "kind", "phone", "company", "language")
+        fields = COLUMNS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,7 +94,7 @@ class ContactForm(forms.ModelForm):
     def wanted(self) -> dict[str, Any]:
         """What to hand to `profile.write`: only what has been changed."""
         changed = [name for name in self.changed_data if name in self.cleaned_data]
-        wanted: dict[str, Any] = {name: self.cleaned_data[name] for name in changed if name in self.Meta.fields}
+        wanted: dict[str, Any] = {name: self.cleaned_data[name] for name in changed if name in COLUMNS}
         if "tagged" in changed:
             wanted["tags"] = [tag.name for tag in self.cleaned_data["tagged"]]
         keys = [name.removeprefix(ATTRIBUTE) for name in changed if name.startswith(ATTRIBUTE)]
@@ -160,14 +161,17 @@ class ColourWidget(forms.RadioSelect):
 class TagForm(forms.ModelForm):
     """A tag: one per name, whatever its case."""
 
+    colour = forms.TypedChoiceField(
+        choices=[(number, str(number + 1)) for number in range(COLOURS)],
+        coerce=int,
+        initial=0,
+        label=gettext_lazy("Colour"),
+        widget=ColourWidget,
+    )
+
     class Meta:
         model = Tag
         fields = ("name", "colour")
-        widgets: ClassVar = {"colour": ColourWidget}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["colour"].widget.choices = [(number, str(number + 1)) for number in range(COLOURS)]
 
     def clean_name(self) -> str:
         """One line that no other tag has."""
