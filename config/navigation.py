@@ -15,6 +15,7 @@ from crm.contacts.models import Contact
 from crm.staff.models import User
 
 FOUND = 10
+ACCOUNT_PAGES = ("account", "account_email")
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -41,14 +42,13 @@ def environment(request: HttpRequest) -> list[str] | None:
 
 
 def account(request: HttpRequest) -> list[dict[str, str]]:
-    """What the user's own menu holds besides theme and language."""
-    links = []
-    for name, title in (("account", _("My account")), ("desk:inbox", _("Inbox"))):
+    """What the user's own menu holds besides theme, language and the way to the inbox."""
+    for name in ACCOUNT_PAGES:
         try:
-            links.append({"title": title, "link": reverse(name)})
+            return [{"title": _("My account"), "link": reverse(name)}]
         except NoReverseMatch:
             continue
-    return links
+    return []
 
 
 def search(request: HttpRequest, words: str) -> list[SearchResult]:

@@ -16,7 +16,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from crm.audit.log import difference
-from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline
+from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline, titled
 from crm.audit.words import when
 from crm.contacts import attributes, notes, profile
 from crm.contacts.forms import (
@@ -79,13 +79,15 @@ class NoteInline(StackedInline):
 
     model = ContactNote
     form = NoteForm
-    fields = ("text", "author", "created_at")
-    readonly_fields = ("author", "created_at")
+    fields = ("text", "author", "written")
+    readonly_fields = ("author", "written")
     ordering = ("-created_at", "-pk")
     extra = 0
     max_num = 1000
     per_page = NOTES_SHOWN
     is_audited = False
+    show_title = False
+    verbose_name = gettext_lazy("note")
     verbose_name_plural = gettext_lazy("Notes")
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -108,6 +110,11 @@ class NoteInline(StackedInline):
         """With who wrote them."""
         return super().get_queryset(request).select_related("author")
 
+    @display(description=gettext_lazy("written"))
+    def written(self, note: ContactNote) -> str:
+        """When."""
+        return when(note.created_at)
+
 
 @admin.register(Contact)
 class ContactAdmin(AuditedAdmin):
@@ -116,9 +123,9 @@ class ContactAdmin(AuditedAdmin):
     list_display = ("who", "kind_word", "company", "language", "tag_names", "wrote", "since")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
-        ("tags", AutocompleteSelectFilter),
-        ("last_inbound_at", RangeDateFilter),
-        ("created_at", RangeDateFilter),
+        ("tags", titled(AutocompleteSelectFilter, gettext_lazy("tag"))),
+        ("last_inbound_at", titled(RangeDateFilter, gettext_lazy("last wrote"))),
+        ("created_at", titled(RangeDateFilter, gettext_lazy("known since"))),
     )
     list_filter_submit = True
     list_filter_sheet = True
@@ -303,4 +310,4 @@ def _customs(request: HttpRequest) -> list[CustomAttribute]:
     """The custom attributes, read once per request."""
     if not hasattr(request, "_custom_attributes"):
         request._custom_attributes = list(CustomAttribute.objects.all())  # type: ignore[attr-defined]
-    return request._custom_attributes  # type: ignore[attr-defined, no-any-return]
+    return request._custom_attributes  # type: ignore[attr-defined]

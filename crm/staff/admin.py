@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin
+from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
 from crm.audit.words import when
 from crm.foundation import clock
 from crm.staff import members, tokens
@@ -31,7 +31,11 @@ class UserAdmin(AuditedAdmin):
 
     ordering = ("name", "pk")
     list_display = ("who", "role_word", "team_names", "is_active", "signed_in")
-    list_filter = (("role", ChoicesDropdownFilter), ("teams", RelatedDropdownFilter), ("is_active", BooleanRadioFilter))
+    list_filter = (
+        ("role", ChoicesDropdownFilter),
+        ("teams", titled(RelatedDropdownFilter, gettext_lazy("team"))),
+        ("is_active", BooleanRadioFilter),
+    )
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ("name", "email")
@@ -172,7 +176,7 @@ class ApiTokenAdmin(AuditedAdmin):
 
     form = TokenForm
     list_display = ("name_word", "user", "scope_words", "state", "used", "ends", "made")
-    list_filter = (("user", RelatedDropdownFilter),)
+    list_filter = (("user", titled(RelatedDropdownFilter, gettext_lazy("user"))),)
     list_filter_submit = True
     search_fields = ("name", "prefix", "user__name")
     actions = ("revoke",)
@@ -214,7 +218,7 @@ class ApiTokenAdmin(AuditedAdmin):
             "token": obj,
             "text": request._new_token,  # type: ignore[attr-defined]
         }
-        request.current_app = self.admin_site.name  # type: ignore[attr-defined]
+        request.current_app = self.admin_site.name
         return TemplateResponse(request, "admin/new_token.html", context)
 
     @admin.action(description=gettext_lazy("Revoke"), permissions=["change"])

@@ -32,6 +32,10 @@ class AdministrationSite(UnfoldAdminSite):
         user: Any = request.user
         return bool(user.is_active and getattr(user, "is_manager", False))
 
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """What every page knows; the choice of a language comes back to the page."""
+        return {**super().each_context(request), "redirect_to": request.get_full_path()}
+
     def admin_view(self, view: Callable[..., HttpResponseBase], cacheable: bool = False) -> Callable[..., Any]:
         """Who is signed in and may not enter is told so, and not sent to sign in again."""
         guarded: Callable[..., Any] = super().admin_view(view, cacheable)

@@ -118,10 +118,10 @@ class TeamForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         inboxes = Team._meta.get_field("inboxes").related_model
         if "open_inboxes" in self.fields:
-            self.fields["open_inboxes"].queryset = inboxes._default_manager.all()  # type: ignore[attr-defined, union-attr]
+            self.fields["open_inboxes"].queryset = inboxes._default_manager.all()  # type: ignore[attr-defined]
         if self.instance.pk:
             self.initial["members"] = list(self.instance.users.filter(is_active=True))
-            self.initial["open_inboxes"] = list(self.instance.inboxes.all())  # type: ignore[attr-defined]
+            self.initial["open_inboxes"] = list(self.instance.inboxes.all())
 
     def clean_name(self) -> str:
         """One line that no other team has, whatever its case."""
