@@ -15,7 +15,7 @@ from crm.contacts.models import Contact
 from crm.staff.models import User
 
 FOUND = 10
-ACCOUNT_PAGES = ("account", "account_email")
+ACCOUNT_PAGES = ("account", "desk:settings")  # the first that there is
 
 
 def sidebar(request: HttpRequest) -> list[dict[str, Any]]:
@@ -45,7 +45,7 @@ def account(request: HttpRequest) -> list[dict[str, str]]:
     """What the user's own menu holds besides theme, language and the way to the inbox."""
     for name in ACCOUNT_PAGES:
         try:
-            return [{"title": _("My account"), "link": reverse(name)}]
+            return [{"title": _("My settings"), "link": reverse(name)}]
         except NoReverseMatch:
             continue
     return []

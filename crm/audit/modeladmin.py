@@ -280,7 +280,7 @@ class ReadOnlyAdmin(AuditedAdmin):
 def titled(filter_class: type[Any], title: Any) -> type[Any]:
     """A filter of a column under a name of its own (columns without one are called by their attribute)."""
 
-    class Titled(filter_class):  # type: ignore[misc]
+    class Titled(filter_class):
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.title = title
