@@ -47,7 +47,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, str, Any]]]] = [
         [
             ("badge", "crm.user", ""),
             ("groups", "crm.team", ""),
-            ("shield_person", "auth.group", ""),
+            ("shield_person", "auth.group", _("Roles")),
             ("vpn_key", "crm.apitoken", ""),
             ("history", "crm.auditentry", ""),
         ],
