@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import F, Value
+from django.db.models import DateTimeField, F, Value
 
 from conversations.desk.models import Draft
 from conversations.messaging import schedule
@@ -28,8 +28,9 @@ def written(user: User, conversation: Conversation) -> Written:
     """What a composer begins with; one query."""
     drafts = Draft.objects.filter(user=user, conversation=conversation).annotate(kind=F("mode"))
     planned = ScheduledMessage.objects.filter(conversation=conversation, state__in=schedule.OPEN)
-    planned_rows = planned.annotate(kind=Value("later")).values_list("kind", "reason", "send_at").order_by()
-    rows = list(drafts.values_list("kind", "text", "updated_at").order_by().union(planned_rows[:1], all=True))
+    alike = planned.annotate(kind=Value("later"), words=Value(""), at=Value(clock.now(), DateTimeField()))
+    known = drafts.values_list("kind", "text", "updated_at").order_by()
+    rows = list(known.union(alike.values_list("kind", "words", "at").order_by()))
     found = {kind: (text, int(at.timestamp() * 1000)) for kind, text, at in rows if kind != "later"}
     return Written(found, has_scheduled=len(found) < len(rows))
 

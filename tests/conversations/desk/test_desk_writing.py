@@ -90,7 +90,9 @@ def test_nothing_is_kept_of_a_draft_that_never_was(desk, conversation):
     assert not Draft.objects.exists()
 
 
-@pytest.mark.parametrize("form", [{"mode": "shout"}, {"at": "soon"}, {"at": "9" * 14}, {"at": "9" * 99}, {"text": "\0"}])
+@pytest.mark.parametrize(
+    "form", [{"mode": "shout"}, {"at": "soon"}, {"at": "9" * 14}, {"at": "9" * 99}, {"text": "\0"}]
+)
 def test_an_odd_draft_harms_nobody(desk, conversation, form):
     response = desk.post(url("draft", conversation), {"mode": "reply", "text": "x", "at": "1"} | form)
     assert response.status_code in (204, 400)
@@ -103,7 +105,9 @@ def test_quick_answers_are_filled_in_for_this_person(desk, agent, conversation):
     contact = conversation.contact
     contact.name, contact.attributes = "Ana María Ruiz", {"plan": "Gold", "vip": True}
     contact.save()
-    body = "Hi {{contact.first_name}} ({{ contact.plan }}), {{agent.name}} of {{inbox.name}}: {{contact.company}} {{x.y}}"
+    body = (
+        "Hi {{contact.first_name}} ({{ contact.plan }}), {{agent.name}} of {{inbox.name}}: {{contact.company}} {{x.y}}"
+    )
     answer("hello", body)
     html = desk.get(url("canned"), {"q": "hel", "c": conversation.pk}).content.decode()
     filled = f"Hi Ana (Gold), {agent.name} of {conversation.inbox.name}: {{{{contact.company}}}} {{{{x.y}}}}"
