@@ -17,22 +17,27 @@ from conversations.messaging.models import (
     Message,
     Reaction,
 )
+from crm.contacts.models import Contact, ContactChange, ContactNote, ContactTag, Tag
 from crm.staff.models import Role, User
 from tests.factories import ConversationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"login": "GET POST", "logout": "POST"}
+PUBLIC = {"login": "GET POST", "logout": "POST", "manifest": "GET", "service-worker": "GET"}
 GENERAL = {
     "inbox": "GET", "list": "GET", "rows": "GET", "counts": "GET", "sync": "GET", "preferences": "POST",
-    "upload": "POST", "fence": "POST",
+    "filters": "GET", "saved-views": "GET POST", "bulk": "GET POST", "bulk-undo": "POST", "search": "GET",
+    "upload": "POST", "fence": "POST", "settings": "GET POST", "palette": "GET", "view-as": "POST",
 }  # fmt: skip
 OF_CONVERSATION = {
     "conversation": "GET", "messages": "GET POST", "note": "POST", "react": "POST", "composer": "GET", "header": "GET",
     "assign": "POST", "status": "POST", "read": "POST", "typing": "POST",
+    "panel": "GET", "panel-timeline": "GET", "panel-files": "GET", "contact": "POST", "contact-tags": "POST",
+    "contact-notes": "GET POST", "alert": "GET",
+    "media-list": "GET", "thread-search": "GET",
 }  # fmt: skip
-OF_MESSAGE = {"retry": "POST", "cancel": "POST"}
-OF_FILE = {"media": "GET"}
+OF_MESSAGE = {"retry": "POST", "cancel": "POST", "info": "GET"}
+OF_FILE = {"media": "GET", "media-retry": "POST"}
 NARROW = OF_CONVERSATION | OF_MESSAGE | OF_FILE
 CLOSED = GENERAL | NARROW
 
@@ -60,7 +65,8 @@ def data_for(things):
     return {
         "client_id": str(uuid.uuid4()), "text": "intrusion", "message": str(things.message.client_id), "emoji": "👍",
         "assignee": "me", "status": "resolved", "version": things.conversation.version,
-        "conversation": things.conversation.pk, "language": "es", "theme": "dark",
+        "conversation": things.conversation.pk, "language": "es", "theme": "dark", "field": "company",
+        "tag": Tag.objects.get_or_create(name="intrusion")[0].name,
     }  # fmt: skip
 
 
@@ -73,6 +79,7 @@ def ask(client, method, name, things):
 def state():
     """Everything an intruder could want to change."""
     models = (Conversation, Message, ConversationRead, ConversationEvent, Reaction, Attachment, LiveHint)
+    models += (Contact, ContactChange, ContactNote, ContactTag)
     rows = [list(model.objects.order_by("pk").values_list()) for model in models]
     return [*rows, list(User.objects.order_by("pk").values_list("pk", "language", "theme"))]
 
@@ -156,6 +163,8 @@ def test_those_who_may_come_in(sign_in, conversation, team, agent, things, name,
         assigned = {"team": team} if "team" in role else {"assignee": user}
         Conversation.objects.filter(pk=conversation.pk).update(**assigned)
     things = things(conversation)
+    if name == "media-retry":
+        Attachment.objects.filter(pk=things.file.pk).update(state="pending", attempts_count=1)
     if name == "cancel":
         Message.objects.filter(pk=things.message.pk).update(status="queued")
     response = ask(sign_in(user), method, name, things)
