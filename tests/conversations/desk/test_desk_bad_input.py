@@ -21,7 +21,10 @@ GARBAGE = [
 garbage = pytest.mark.parametrize("value", GARBAGE, ids=range(len(GARBAGE)))
 
 GETS = {
-    "inbox": ("view", "status", "sort", "q", "cursor"), "list": ("view", "status", "q", "cursor"),
+    "inbox": ("view", "status", "sort", "q", "cursor"), "list": ("view", "status", "q", "cursor", "sort"),
+    "filters": ("assignee", "team", "inbox", "tag", "window", "priority", "since", "until", "unread", "waiting"),
+    "bulk": ("assignee", "team", "inbox", "tag", "window", "priority", "since", "until"), "search": ("q", "scope"),
+    "saved-views": ("view", "tag", "sort"),
     "rows": ("view", "ids", "q"), "counts": ("view", "status", "q"), "sync": ("since", "c"),
 }  # fmt: skip
 POSTS = {
@@ -46,9 +49,12 @@ def test_in_the_address_of_a_thread(desk, conversation, value):
     MessageFactory(conversation=conversation)
     page = reverse("desk:conversation", args=[conversation.pk])
     assert allowed(desk.get(page, {"at": value, "view": value, "q": value})) == 200
-    for key in ("before", "after", "ids"):
+    for key in ("before", "after", "ids", "around"):
         url = reverse("desk:messages", args=[conversation.pk])
         assert allowed(desk.get(url, {key: value})) in (200, 404)
+    for key in ("before", "after", "around"):
+        assert allowed(desk.get(reverse("desk:media-list", args=[conversation.pk]), {key: value})) == 404
+    assert allowed(desk.get(reverse("desk:thread-search", args=[conversation.pk]), {"q": value})) == 200
 
 
 @garbage
