@@ -1,5 +1,5 @@
 // Starts the inbox, moves between its pages; alone speaks to htmx.
-import { $, csrf, data, emit, isLogin, lazy, on, pane, preferences, t, tick, toast } from "./ui.js";
+import { $, csrf, data, emit, isLogin, lazy, on, pane, preferences, recall, t, tick, toast } from "./ui.js";
 import * as bus from "./bus.js";
 import * as composer from "./composer.js";
 import * as list from "./list.js";
@@ -77,9 +77,10 @@ function onClick(event) {
   if (link) {
     event.preventDefault();
     if (link.dataset.go) go(link.dataset.go);
-    else open(withQuery(new URL(link.href).pathname), Number(link.dataset.open), event.detail > 0 || undefined);
+    else open(withQuery(new URL(link.href).pathname) + (link.dataset.at ? `&at=${link.dataset.at}` : ""), Number(link.dataset.open), event.detail > 0 || undefined);
   }
   else if (event.target.closest("[data-back]")) { event.preventDefault(); back(); }
+  else if (event.target.closest("[data-panel-toggle]")) lazy("panel").then((panel) => panel.toggle());
   else if (event.target.closest("[data-reload]")) location.reload();
 }
 
@@ -153,4 +154,5 @@ addEventListener("popstate", route);
 for (const type of ["click", "change", "submit"]) pane.addEventListener(type, onHead);
 outbox.start();
 bus.start();
+if (recall("panel")) lazy("panel").then((panel) => panel.follow());
 for (const name of ["keys", "presence", "layout", "notify"]) lazy(name).then((module) => module.start());
