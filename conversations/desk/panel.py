@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import phonenumbers
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.desk.rows import colour_of, initials_of
@@ -26,7 +26,7 @@ from crm.contacts.models import (
     IdentityValue,
     Tag,
 )
-from crm.contacts.profile import ATTRIBUTE
+from crm.contacts.profile import ATTRIBUTE, language_name
 from crm.contacts.timeline import label_of
 from crm.foundation import clock
 from crm.staff.models import User
@@ -150,14 +150,7 @@ def number(phone: str | None) -> str:
 def languages(present: str) -> list[tuple[str, str]]:
     """Languages to choose from by name, the present one among them."""
     codes = [*LANGUAGES, *([present] if present and present not in LANGUAGES else [])]
-    return [("", "—"), *sorted(((code, _language_name(code)) for code in codes), key=lambda pair: pair[1].casefold())]
-
-
-def _language_name(code: str) -> str:
-    try:
-        return str(translation.get_language_info(code.lower())["name_translated"]).capitalize()
-    except KeyError:
-        return code
+    return [("", "—"), *sorted(((code, language_name(code)) for code in codes), key=lambda pair: pair[1].casefold())]
 
 
 def panel_of(conversation: Conversation, user: User) -> dict[str, Any]:

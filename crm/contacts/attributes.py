@@ -106,7 +106,7 @@ def _number(raw: object) -> int | float:
 
 def _date(raw: object) -> str:
     day = _day(raw)
-    if day is None:
+    if day is None or not 1900 <= day.year <= 2200:
         raise InvalidValue(_("This is not a date. Write it as year-month-day, such as 2026-05-31."))
     return day.isoformat()
 

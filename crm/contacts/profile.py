@@ -6,6 +6,7 @@ from typing import Any
 
 import phonenumbers
 from django.dispatch import Signal
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from crm.contacts import attributes as custom
@@ -130,6 +131,14 @@ def language(text: str) -> str:
         return ""
     code, region = found.groups()
     return f"{code.lower()}-{region.upper()}" if region else code.lower()
+
+
+def language_name(code: str) -> str:
+    """The name of a language, in the active one; the code where Django does not know it."""
+    try:
+        return str(translation.get_language_info(code.lower())["name_translated"]).capitalize()
+    except KeyError:
+        return code
 
 
 def find_tag(name: str) -> Tag | None:

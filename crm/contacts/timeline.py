@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.contacts import attributes
 from crm.contacts.models import Contact, ContactChange, ContactNote, CustomAttribute
-from crm.contacts.profile import ATTRIBUTE
+from crm.contacts.profile import ATTRIBUTE, language_name
 from crm.staff.models import User
 
 PAGE = 20
@@ -169,7 +169,7 @@ def _value(field: str, value: Any) -> str:
         return ""
     if field == "kind":
         return str(Contact.Kind(value).label) if value in Contact.Kind.values else str(value)
-    return attributes.shown(value)
+    return language_name(value) if field == "language" else attributes.shown(value)
 
 
 def _name(user: User | None) -> str:

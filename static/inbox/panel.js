@@ -3,7 +3,7 @@ import { $, $$, fragment, http, lazy, on, pane, recall, Refused, remember, Sessi
 
 const panel = $("#panel"), wide = matchMedia("(min-width: 1280px)"), phone = matchMedia("(max-width: 639px)");
 const written = new Map(); // notes not added yet, by conversation
-let opener, control, timer, hush, quietUntil = 0, pushed = false;
+let control, timer, hush, quietUntil = 0, pushed = false;
 
 const thread = () => $(".thread", pane);
 const current = () => thread()?.dataset.c;
@@ -16,7 +16,6 @@ export const toggle = () => (panel.hidden ? open(true) : close(true));
 
 function open(byHand) {
   if (!current()) return;
-  opener = document.activeElement;
   panel.hidden = false;
   if (byHand) remember("panel", "open");
   if (!wide.matches) focus(panel);
@@ -33,7 +32,7 @@ function close(byHand) {
   if (byHand) remember("panel", "");
   if (byHand && back) history.back();
   tellButtons();
-  if (had) focus($("[data-panel-toggle]", pane) || opener);
+  if (had) focus($$("[data-panel-toggle]", pane).find((button) => button.checkVisibility()) || $("[data-log]", pane));
 }
 
 const tellButtons = () => $$("[data-panel-toggle]").forEach((button) => button.setAttribute("aria-expanded", !panel.hidden));
@@ -159,7 +158,7 @@ async function more(button) {
   focus(first);
 }
 
-const timeline = () => attempt(get(`${urls().timeline}?kind=${find("[data-kind]").value}`).then((fresh) => find("[data-timeline]").replaceChildren(fresh)), "not_loaded");
+const timeline = () => attempt(get(`${urls().timeline}?kind=${find("[data-kind]").value}`).then((fresh) => find(".lines").replaceChildren(fresh)), "not_loaded");
 
 /** Shows a message of this conversation, or a note here; other links are followed. */
 function jump(event, link) {
