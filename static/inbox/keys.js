@@ -102,5 +102,8 @@ export function start() {
   document.addEventListener("keydown", onKey);
   const box = $("[data-single-keys]", help);
   help.addEventListener("beforetoggle", () => { box.checked = preferences.single_keys !== false; });
-  box.addEventListener("change", async () => (await lazy("settings")).save({ single_keys: box.checked ? "1" : "" }));
+  box.addEventListener("change", async () => {
+    preferences.single_keys = box.checked;
+    (await lazy("settings")).save({ single_keys: box.checked ? "1" : "" });
+  });
 }

@@ -142,6 +142,14 @@ def test_single_keys_can_be_switched_off(open_desk: OpenDesk, simulation: Simula
     ana.page.keyboard.press("n")
     expect(ana.page.get_by_test_id("reply-tab")).to_have_attribute("aria-pressed", "true")
     expect(ana.text).not_to_be_focused()
+    ana.page.reload()
+    ana.page.keyboard.press("?")
+    expect(ana.page.get_by_test_id("help")).to_be_hidden()
+    ana.page.locator("[data-help]").click()
+    ana.page.get_by_test_id("help").get_by_role("checkbox").check()  # it goes with the person, not with the device
+    ana.page.keyboard.press("Escape")
+    ana.page.keyboard.press("?")
+    expect(ana.page.get_by_test_id("help")).to_be_visible()
 
 
 def test_the_list_does_not_move_under_the_pointer(open_desk: OpenDesk, simulation: Simulation) -> None:
