@@ -134,7 +134,7 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         sender_label=(sender.profile_name or f"…{(sender.wa_id or '')[-4:]}") if sender else "",
         at=message.sort_at,
         text=text,
-        formatted=formatted("" if message.kind == "order" else text),
+        formatted=formatted("" if message.kind == "order" else text, mentioned=_mentioned(message, payload)),
         summary="" if is_gone else kinds.summary(message.kind, text, payload),
         is_forwarded=message.is_forwarded,
         edited_at=None if is_gone else message.edited_at,
@@ -150,6 +150,11 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         reactions_list=_reactions(message),
         **_parts(message.kind, payload, text, product_names),
     )
+
+
+def _mentioned(message: Message, payload: dict[str, Any]) -> list[str]:
+    names = payload.get("mentions") if message.direction == Message.Direction.NOTE else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _error_text(message: Message) -> str:

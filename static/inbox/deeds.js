@@ -133,5 +133,5 @@ menu.addEventListener("click", (event) => {
 bar.addEventListener("click", async (event) => {
   const emoji = event.target.closest("[data-emoji]"), id = chosen;
   if (emoji) { bar.hidePopover(); react(id, emoji.dataset.emoji); }
-  else if (event.target.closest("[data-more-emoji]")) { bar.hidePopover(); (await lazy("emoji")).pick(opener, (found) => react(id, found)); }
+  else if (event.target.closest("[data-more-emoji]")) { bar.hidePopover(); (await lazy("emoji")).open(opener, (found) => react(id, found)); }
 });

@@ -15,6 +15,7 @@ from django.urls import reverse
 from conversations.channels.base import Reaction as SentReaction
 from conversations.channels.base import StatusUpdate
 from conversations.desk.bubbles import waveform
+from conversations.desk.formatting import formatted
 from conversations.live.models import LiveHint
 from conversations.messaging import deliveries, fence, outbound
 from conversations.messaging.models import Attachment, Attempt, Message, Reaction
@@ -267,3 +268,21 @@ def test_a_rendition_is_handed_out_as_what_every_browser_plays(desk, conversatio
     assert (response.status_code, response.content, response["Content-Type"]) == (206, b"4a", "audio/mp4")
     assert desk.get(url)["Content-Type"] == "audio/ogg"
     assert desk.get(url, {"download": "1"})["Content-Disposition"].startswith("attachment")
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "marked"),
+    [
+        ("@Ana Torres mira", ["Ana Torres"], ["@Ana Torres"]),
+        ("@Ana y @Ana Torres", ["Ana", "Ana Torres"], ["@Ana", "@Ana Torres"]),
+        ("@Anabel no", ["Ana"], []),
+        ("https://example.test/@Ana y @Ana", ["Ana"], ["@Ana", "@Ana"]),
+        ("@<b> & @A&B", ["<b>", "A&B"], ["@&lt;b&gt;", "@A&amp;B"]),
+        ("nadie", [], []),
+    ],
+)
+def test_mentioned_names_are_marked_in_a_note(text, names, marked):
+    html = formatted(text, names)
+    assert re.findall(r'<span class="mention">(.*?)</span>', html) == marked
+    assert 'href="https://example.test/@Ana"' in html or "https" not in text
+    assert "<b>" not in html
