@@ -231,7 +231,7 @@ def test_cancelling_all_that_waits_takes_the_chips_along(agent, conversation):
 def test_what_only_a_template_gets_past_offers_one(desk, conversation, code):
     MessageFactory(conversation=conversation, outbound=True, status="failed", error_code=code)
     html = get(desk, "messages", conversation.pk).content.decode()
-    assert 'data-testid="choose-template"' in html
+    assert 'data-testid="bubble-template"' in html
     assert 'data-testid="retry"' in html
 
 
