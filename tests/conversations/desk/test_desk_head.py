@@ -66,8 +66,8 @@ def test_moments_to_snooze_until_are_in_the_agents_zone(in_bogota, monkeypatch, 
     ("moment", "words"),
     [
         ("2026-11-18T23:50", "11:50 p.m."), ("2026-11-19T00:10", "tomorrow 12:10 a.m."),
-        ("2026-11-24T09:00", "Tuesday 9 a.m."), ("2026-11-25T09:00", "November 25 9 a.m."),
-        ("2027-01-02T09:00", "Jan. 2, 2027 9 a.m."),
+        ("2026-11-24T09:00", "Tuesday 9 a.m."), ("2026-11-25T09:00", "November 25, 9 a.m."),
+        ("2027-01-02T09:00", "Jan. 2, 2027, 9 a.m."),
     ],
 )  # fmt: skip
 def test_a_moment_to_come_in_words(in_bogota, monkeypatch, moment, words):
