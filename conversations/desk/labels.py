@@ -35,8 +35,6 @@ def page_labels() -> dict[str, str]:
         "bulk_skipped_one": _("{n} left as it is: {reason}"),
         "bulk_skipped_other": _("{n} left as they are: {reason}"),
         "bulk_undo": _("Undo"),
-        "rename_view": _("Name of the view"),
-        "delete_view": _("Delete this saved view? The conversations stay."),
         "view_saved": _("View saved: {name}"),
         "days_backwards": _("The first day is after the last one. Change one of them."),
         "found_one": _("{n} result"),

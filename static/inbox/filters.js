@@ -1,8 +1,7 @@
 // What the list shows: views, filters, order, search, saved views; and the list after a gap.
 import { $, $$, data, emit, fragment, http, lazy, on, Refused, SessionLost, t, toast } from "./ui.js";
-import { fetchPage, idOf, merge, pull, refill, select, selected, spell } from "./list.js";
+import { fetchPage, idOf, merge, pull, refill, select, selected, spell, STATUS } from "./list.js";
 
-const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" };
 const region = $("#list"), rows = $("[data-rows]"), filters = $("[data-filters]"), field = filters.elements.q;
 
 /** The query of now with some of its parts changed. */
@@ -100,16 +99,28 @@ export function clicked(tool) {
   } else if ("clearFilters" in tool.dataset) {
     field.value = "";
     choose(spell(`view=${data.view}`));
-  } else if (renameView) {
+  } else if (renameView || deleteView) {
     $("#views-menu").hidePopover();
-    const name = prompt(t("rename_view"), tool.dataset.name);
-    if (name) keep({ action: "rename", pk: renameView, name });
-  } else if (deleteView) {
-    $("#views-menu").hidePopover();
-    if (confirm(t("delete_view"))) keep({ action: "delete", pk: deleteView });
+    askAbout(tool, document.getElementById(renameView ? "rename-view" : "delete-view"));
   } else {
     openDialog("saveView" in tool.dataset);
   }
+}
+
+/** A new name, or whether to delete. */
+function askAbout(tool, dialog) {
+  const { renameView, deleteView } = tool.dataset, name = $("[name=name]", dialog);
+  const label = $(".cut", tool.closest("li")).textContent;
+  if (name) name.value = label;
+  else $("[data-name]", dialog).textContent = label;
+  dialog.returnValue = "";
+  dialog.onclick = (event) => { if (event.target.closest("[data-close]") || event.target === dialog) dialog.close(); };
+  dialog.onclose = async () => {
+    if (dialog.returnValue === "yes") await keep(renameView ? { action: "rename", pk: renameView, name: name.value } : { action: "delete", pk: deleteView });
+    $("[data-more-views]").focus();
+  };
+  dialog.showModal();
+  name?.select();
 }
 
 /** Changes the saved views; throws nothing but says what is wrong. */

@@ -5,6 +5,7 @@ import { Pull } from "./bus.js";
 
 const MOST = 400;
 const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "tag", "unread", "waiting", "window", "priority", "since", "until", "sort"];
+export const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" }; // what a view shows if nothing is said; "open" in others
 const rows = $("[data-rows]"), region = $("#list"), scroller = $("[data-list-body]"), pill = $("[data-pill]");
 const held = new Map(), away = new Set(), picked = new Set();
 let pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
@@ -222,8 +223,8 @@ export async function fetchPage(cursor = "") {
 export function spell(query) {
   const given = new URLSearchParams(query), clean = new URLSearchParams();
   for (const name of ORDER) {
-    const value = given.getAll(name).filter(Boolean).join(",") || (name === "view" ? "mine" : "");
-    if (value) clean.set(name, value);
+    const value = given.getAll(name).join(",").split(name === "q" ? "\0" : ",").filter(Boolean).sort((a, b) => a - b).join() || (name === "view" ? "mine" : "");
+    if (value && (name !== "status" || value !== (STATUS[clean.get("view")] || "open"))) clean.set(name, value);
   }
   return clean.toString().replaceAll("%2C", ",");
 }
