@@ -201,20 +201,6 @@ function hinted(hint) {
   }
 }
 
-/** Ctrl/⌘+F searches here, pressed again in the page; arrows go from bubble to bubble. */
-async function onKey(event) {
-  if (!root || event.defaultPrevented || event.altKey) return;
-  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "f") {
-    if ($("dialog[open]") || event.target.closest?.("[data-finder]")) return;
-    event.preventDefault();
-    (await lazy("finder")).open(root);
-  }
-  const at = event.target.closest?.(".msg");
-  if (!event.key.startsWith("Arrow") || (event.target !== log && event.target !== at)) return;
-  event.preventDefault();
-  travel("walk", at, event.key);
-}
-
 async function onClick(event) {
   if (event.ctrlKey || event.metaKey || event.shiftKey) return;
   const button = event.target.closest(".msg [data-act], [data-act=view], [data-act=find]");
@@ -226,7 +212,7 @@ async function onClick(event) {
 }
 
 export function start() {
-  setTimeout(() => ["local", "travel"].forEach(lazy), 500); // at hand when the network is not
+  ["local", "travel"].forEach((name) => lazy(name).catch(() => {})); // at hand when the network is not
   for (const type of ["message.created", "message.updated", "message.status"]) on(type, hinted);
   on("message.removed", (hint) => { if (hint.c === current()) drop(hint.m); });
   on("conversation.updated", (hint) => {
@@ -243,15 +229,6 @@ export function start() {
   });
   on("outbox-changed", showLocal);
   on("outbox-restored", () => { if (root) outbox.pendingOf(current()).forEach(showLocal); });
-  on("key:find", async () => { if (root) (await lazy("finder")).open(root); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden && stuck) markRead(); });
-  document.addEventListener("keydown", onKey);
   document.addEventListener("click", onClick);
-  pane.addEventListener("input", async (event) => { if (event.target.matches("[data-seek]")) (await lazy("player")).seek(event.target); });
-  pane.addEventListener("contextmenu", async (event) => {
-    const button = event.pointerType === "touch" && event.target.closest(".msg")?.querySelector('[data-act="menu"]');
-    if (!button) return;
-    event.preventDefault();
-    (await lazy("deeds")).act(button, root);
-  });
 }

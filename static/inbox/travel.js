@@ -1,5 +1,6 @@
-// Where in a long conversation one stands: further pages, a message far away, what was missed, what need not stay.
-import { $$, fragment, http, t, tick, toast } from "./ui.js";
+// Where in a long conversation one stands: further pages, a message far away, what was missed, what need not stay; and
+// what keys and fingers do there.
+import { $, $$, fragment, http, lazy, on, pane, t, tick, toast } from "./ui.js";
 import { dayAbove, regroup } from "./bubbles.js";
 import * as outbox from "./outbox.js";
 import { arrived, article, bubbles, current, isWhole, items, log, merge, MOST, mutate, onScroll, pull, refreshState, root, setStuck, showLocal } from "./thread.js";
@@ -89,14 +90,6 @@ export async function jump(id) {
   return true;
 }
 
-/** The arrow keys go from bubble to bubble. */
-export function walk(at, key) {
-  const step = { ArrowUp: -1, ArrowDown: 1 }[key], all = bubbles(), next = at ? all[all.indexOf(at) + step] : all.at(-1);
-  if (!step || !next) return;
-  next.focus({ preventScroll: true });
-  next.scrollIntoView({ block: "nearest" });
-}
-
 /** After a gap: pages from a safe point to the end, then what may have changed among the older ones. */
 export async function resync() {
   const known = stored(), seen = new Set();
@@ -115,3 +108,29 @@ export async function resync() {
   } catch { /* the live connection asks for another resync when it is back */ }
   refreshState();
 }
+
+/** Ctrl/⌘+F searches here, pressed again in the page; arrows go from bubble to bubble. */
+async function onKey(event) {
+  if (!root || event.defaultPrevented || event.altKey) return;
+  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "f") {
+    if ($("dialog[open]") || event.target.closest?.("[data-finder]")) return;
+    event.preventDefault();
+    (await lazy("finder")).open(root);
+  }
+  const at = event.target.closest?.(".msg"), step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (!step || (event.target !== log && event.target !== at)) return;
+  event.preventDefault();
+  const all = bubbles(), next = at ? all[all.indexOf(at) + step] : all.at(-1);
+  next?.focus({ preventScroll: true });
+  next?.scrollIntoView({ block: "nearest" });
+}
+
+on("key:find", async () => { if (root) (await lazy("finder")).open(root); });
+document.addEventListener("keydown", onKey);
+pane.addEventListener("input", async (event) => { if (event.target.matches("[data-seek]")) (await lazy("player")).seek(event.target); });
+pane.addEventListener("contextmenu", async (event) => {
+  const button = event.pointerType === "touch" && event.target.closest(".msg")?.querySelector('[data-act="menu"]');
+  if (!button) return;
+  event.preventDefault();
+  (await lazy("deeds")).act(button, root);
+});
