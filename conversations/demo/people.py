@@ -35,7 +35,10 @@ PRODUCTS = {
     "movil": ("Seguro de móvil", "59.90"),
     "bici": ("Responsabilidad civil de bicicleta", "22.00"),
 }
-TAGS = {"VIP": 3, "Flota": 5, "Moroso": 9, "Comunidad": 7, "Nuevo": 1, "English": 11}
+TAGS = {
+    "VIP": 3, "Flota": 5, "Moroso": 9, "Comunidad": 7, "Nuevo": 1, "English": 11,
+    "Siniestro": 13, "Presupuesto": 2, "Renovación": 6, "Documentación": 8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
