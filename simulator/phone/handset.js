@@ -7,6 +7,7 @@ import { canRecord, Recorder } from "./recorder.js";
 import { minutes, Sheets } from "./sheets.js";
 
 const clock = format({ hour: "2-digit", minute: "2-digit" });
+const short = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 export class Handset {
   // `page` holds what all phones share: numbers, contacts, offset, and refresh().
@@ -212,7 +213,7 @@ export class Handset {
   update(screen) {
     const { customer, number, parts } = this;
     this.drawOwner();
-    parts["bar-time"].textContent = clock.format(this.page.now());
+    parts["bar-time"].textContent = short.format(this.page.now());
     parts.business.textContent = number?.verified_name ?? say("business");
     parts.avatar.textContent = parts.business.textContent.trim().charAt(0).toUpperCase();
     const isTyping = Boolean(screen?.typing);
@@ -300,6 +301,7 @@ export class Handset {
     const key = customer?.network === "offline" ? "is_offline" : customer?.network === "none" ? "is_gone" : isClosed ? "window_closed" : null;
     parts.strip.hidden = !key;
     if (key !== this.stripShown) parts.strip.textContent = key ? say(key) : "";
+    if (key !== this.stripShown && this.stuck) this.bottom();
     this.stripShown = key;
   }
 
