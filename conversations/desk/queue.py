@@ -334,7 +334,8 @@ def view_labels() -> dict[str, str]:
     """The views' names in the active language."""
     return {
         "mine": _("Mine"), "unassigned": _("Unassigned"), "all": _("All"), "mentions": _("Mentions"),
-        "waiting": _("Waiting"), "closing": _("Window closing"), "snoozed": _("All snoozed"), "resolved": _("All resolved"),
+        "waiting": _("Waiting"), "closing": _("Window closing"), "snoozed": _("All snoozed"),
+        "resolved": _("All resolved"),
     }  # fmt: skip
 
 
