@@ -145,9 +145,7 @@ def test_preferences_hold_at_once_in_every_tab_and_after_a_reload(open_desk: Ope
     expect(luis.page.locator("html")).to_have_attribute("lang", "es")
 
 
-def test_who_looks_elsewhere_is_told_once(
-    open_context: OpenContext, open_desk: OpenDesk, simulation: Simulation
-) -> None:
+def test_who_looks_elsewhere_is_told_once(open_desk: OpenDesk, simulation: Simulation) -> None:
     customer = simulation.customer("Delia")
     customer.writes("Primero")
     ana = open_desk(ANA, permissions=["notifications"])
