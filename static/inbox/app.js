@@ -55,14 +55,6 @@ function back() {
   list.links().find((link) => Number(link.dataset.open) === id)?.focus({ preventScroll: true });
 }
 
-/** Shows another view in the list. */
-function go(query) {
-  const wanted = list.spell(query);
-  if (wanted === data.query) return;
-  list.show(wanted);
-  emit("query", wanted);
-}
-
 async function route() {
   const wanted = list.spell(location.search);
   if (location.search && wanted !== data.query) list.show(wanted);
@@ -76,7 +68,7 @@ function onClick(event) {
   const link = event.target.closest("[data-open], [data-go]");
   if (link) {
     event.preventDefault();
-    if (link.dataset.go) go(link.dataset.go);
+    if (link.dataset.go) lazy("filters").then(() => emit("go", link.dataset.go));
     else open(withQuery(new URL(link.href).pathname) + (link.dataset.at ? `&at=${link.dataset.at}` : ""), Number(link.dataset.open), event.detail > 0 || undefined);
   }
   else if (event.target.closest("[data-back]")) { event.preventDefault(); back(); }
@@ -139,7 +131,6 @@ list.start(Number(location.pathname.match(PATH)?.[1] || 0));
 mount();
 on("swapped", (element) => htmx.process(element));
 on("query", (query) => history.pushState(null, "", `${thread.current() ? location.pathname : data.urlInbox}?${query}`));
-on("go", go);
 on("open", openPath);
 on("preferences", prefer);
 on("seat", () => location.reload());

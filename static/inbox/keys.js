@@ -8,7 +8,7 @@ let prefixed = 0;
 
 const functions = {
   assignToMe,
-  go: (query) => emit("go", query),
+  go: (query) => lazy("filters").then(() => emit("go", query)),
   help: () => help.showModal(),
   panel: () => $("[data-panel-toggle]")?.click(),
   search: () => $('[data-testid="search"]').focus(),
