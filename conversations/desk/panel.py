@@ -111,7 +111,7 @@ def field_of(contact: Contact, name: str) -> Field | None:
 
 
 def _field(contact: Contact, name: str) -> Field:
-    label, version = str(label_of(name)), contact.version
+    label, version = label_of(name), contact.version
     if name == "name":
         value = contact.name if contact.is_name_confirmed or contact.kind == Contact.Kind.GROUP else ""
         called = f"~{contact.name}" if contact.name and not value else _("Add a name")

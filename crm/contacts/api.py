@@ -226,7 +226,7 @@ class NotesOfContact(viewsets.ModelViewSet[ContactNote]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Whose notes, for a new one."""
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if self.action == "create" and not getattr(self, "swagger_fake_view", False):
             context["contact"] = self.get_contact()
         return context
@@ -242,7 +242,7 @@ class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
     key = serializers.RegexField(
         r"^[a-z][a-z0-9_]*$", max_length=50, help_text="Its name in `attributes`; stays for ever. a–z, 0–9 and _."
     )
-    label = serializers.CharField(max_length=100)
+    label = serializers.CharField(max_length=100)  # type: ignore[assignment]
     type = serializers.ChoiceField(
         CustomAttribute.Type.choices, required=False, default=CustomAttribute.Type.TEXT, help_text="Stays for ever."
     )

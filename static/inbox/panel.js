@@ -75,7 +75,10 @@ const fill = () => attempt(load(), "not_loaded");
 const sections = () => JSON.parse(recall("panel-sections") || "{}");
 
 /** Somebody is in the middle of something here: the news waits. */
-const busy = () => find(":is(input, textarea, select):focus, .bad, .stale, .pop[open]");
+function busy() {
+  const active = find(":is(input, textarea, select):focus");
+  return find(".bad, .stale, .pop[open], select:focus") || (active && active.value !== (active.form?.dataset.value ?? ""));
+}
 
 function renew(wait) {
   clearTimeout(timer);
