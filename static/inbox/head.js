@@ -41,7 +41,11 @@ function swap(fresh, back = false) {
   const open = $(":popover-open", old), twin = open && $(`#${open.id}`, fresh);
   if (twin && "keep" in open.dataset) twin.replaceChildren(...open.childNodes);
   old.replaceWith(fresh);
-  if (twin) twin.showPopover({ source: $(`[popovertarget="${twin.id}"]`, fresh) });
+  if (twin) {
+    const source = $(`[popovertarget="${twin.id}"]`, fresh);
+    source.focus({ preventScroll: true }); // where the focus returns to when it closes
+    twin.showPopover({ source });
+  }
   if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   tick(fresh);
   emit("swapped", fresh);
@@ -107,8 +111,7 @@ const actions = {
   "snooze-menu": (_, from) => { if (Date.now() / 1000 - from.dataset.made > FRESH) renew(); },
   "tags-menu": (_, from) => {
     const menu = $("[data-keep]", from);
-    $("[data-tag-search]", menu).value = "";
-    if (menu.matches(":popover-open")) showTags(menu);
+    setTimeout(() => { if (menu.matches(":popover-open")) showTags(menu, $("[data-tag-search]", menu).value); }); // after its click it is open
   },
   "close-menu": () => {},
 };
@@ -148,6 +151,9 @@ function walk(event) {
 }
 
 pane.addEventListener("keydown", walk);
+pane.addEventListener("toggle", ({ target, newState }) => {
+  if (newState === "closed" && target.matches(".head-menu[data-keep]")) $("[data-tag-search]", target).value = "";
+}, true);
 pane.addEventListener("input", (event) => {
   if (!("tagSearch" in event.target.dataset)) return;
   clearTimeout(typing);

@@ -142,17 +142,23 @@ def test_an_agent_is_told_who_makes_tags(open_desk: OpenDesk, simulation: Simula
 def test_resolve_and_next_opens_the_next_and_unread_goes_back_to_the_list(
     open_desk: OpenDesk, simulation: Simulation
 ) -> None:
-    first, second = simulation.customer("Primera"), simulation.customer("Segunda")
-    first.writes("Hola")
-    ana = with_customer(open_desk, second)
-    following = ana.rows.nth(1).locator(".row-name").inner_text()
-    assert first.name in following
+    simulation.customer("Primera").writes("Hola")
+    ana = with_customer(open_desk, simulation.customer("Segunda"))
+    here = ana.rows.locator(".row-link[aria-current]")
+    expect(here).to_have_count(1)
+    following = ana.page.locator(".row:has([aria-current]) + .row")
+    name = following.locator(".row-name").inner_text()
     choose(ana, "resolve-more", "resolve-next")
-    expect(ana.page.get_by_test_id("thread-title")).to_contain_text(first.name)
+    expect(ana.page.get_by_test_id("thread-title")).to_have_text(name.strip())
+    expect(here).to_be_focused()
+    row = ana.page.locator(".row:has([aria-current])")
+    expect(row).not_to_have_class(re.compile("unread"))
+    row_id = row.get_attribute("id")
     choose(ana, "more", "unread")
     expect(ana.thread).to_have_count(0)
-    expect(ana.row(first)).to_have_class(re.compile("unread"))
-    expect(ana.row(first).locator(".row-link")).to_be_focused()
+    row = ana.page.locator(f"#{row_id}")
+    expect(row).to_have_class(re.compile("unread"))
+    expect(row.locator(".row-link")).to_be_focused()
 
 
 def test_a_pin_and_what_one_copies(open_desk: OpenDesk, simulation: Simulation, open_context: OpenContext) -> None:

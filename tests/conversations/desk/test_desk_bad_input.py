@@ -30,6 +30,8 @@ GETS = {
 POSTS = {
     "messages": ("client_id", "text", "reply_to", "attachment"), "note": ("client_id", "text"),
     "react": ("message", "emoji"), "assign": ("assignee", "team", "version"), "status": ("status", "version"),
+    "snooze": ("until", "version"), "priority": ("priority", "version"), "tags": ("add", "remove", "name", "version"),
+    "pin": ("pinned",), "unread": ("message",),
 }  # fmt: skip
 
 
@@ -62,7 +64,7 @@ def test_in_every_field_of_a_form(desk, conversation, value):
     message = MessageFactory(conversation=conversation)
     sensible = {
         "client_id": str(uuid.uuid4()), "text": "Hi", "message": str(message.client_id), "emoji": "👍",
-        "assignee": "me", "status": "resolved",
+        "assignee": "me", "status": "resolved", "until": "reply", "priority": "1", "pinned": "1",
     }  # fmt: skip
     for name, keys in POSTS.items():
         for key in keys:

@@ -32,6 +32,7 @@ GENERAL = {
 OF_CONVERSATION = {
     "conversation": "GET", "messages": "GET POST", "note": "POST", "react": "POST", "composer": "GET", "header": "GET",
     "assign": "POST", "status": "POST", "read": "POST", "typing": "POST",
+    "snooze": "POST", "priority": "POST", "tags": "GET POST", "pin": "POST", "unread": "POST",
     "panel": "GET", "panel-timeline": "GET", "panel-files": "GET", "contact": "POST", "contact-tags": "POST",
     "contact-notes": "GET POST", "alert": "GET",
     "media-list": "GET", "thread-search": "GET",
@@ -65,6 +66,7 @@ def data_for(things):
     return {
         "client_id": str(uuid.uuid4()), "text": "intrusion", "message": str(things.message.client_id), "emoji": "👍",
         "assignee": "me", "status": "resolved", "version": things.conversation.version,
+        "until": "reply", "priority": "2", "pinned": "1",
         "conversation": things.conversation.pk, "language": "es", "theme": "dark", "field": "company",
         "tag": Tag.objects.get_or_create(name="intrusion")[0].name,
     }  # fmt: skip
