@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from tests.browser.customers import Customer, Simulation
@@ -290,3 +291,38 @@ def test_on_a_phone_everything_fits_and_the_menu_is_within_reach(open_desk: Open
     expect(menu.locator("[data-do=react]")).to_be_visible()
     menu.locator("[data-do=react]").tap()
     expect(ana.page.get_by_test_id("react-bar")).to_be_visible()
+
+
+def obstacles(desk: Desk, context: str) -> list[str]:
+    """What axe finds that hinders people."""
+    found = Axe().run(desk.page, context=context).response["violations"]
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:120]}" for one in found if one["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_of_the_thread_hinders_people(open_desk: OpenDesk, simulation: Simulation, scheme: str) -> None:
+    customer = simulation.customer("Accesible")
+    ana = with_customer(open_desk, customer, MARTA, color_scheme=scheme)
+    for kind in ("image", "image", "voice", "video", "document", "order", "contacts", "location", "call"):
+        customer.does(type=kind)
+    expect(ana.page.get_by_test_id("film")).to_be_visible()
+    expect(ana.page.locator(".msg.album")).to_have_count(2)
+    ana.log.focus()
+    ana.page.keyboard.press("Control+f")
+    ana.page.get_by_test_id("finder-text").fill("buenas")
+    expect(ana.page.get_by_test_id("finder-count")).not_to_be_empty()
+    assert obstacles(ana, ".log") == []
+    assert obstacles(ana, "[data-finder]") == []
+    ana.page.keyboard.press("Escape")
+    ana.bubble("Hola, buenas").hover()
+    ana.bubble("Hola, buenas").get_by_test_id("bubble-menu-button").click()
+    assert obstacles(ana, "#bubble-menu") == []
+    ana.page.get_by_test_id("menu-info").click()
+    expect(ana.page.get_by_test_id("info")).to_be_visible()
+    assert obstacles(ana, ".info") == []
+    ana.page.keyboard.press("Escape")
+    ana.page.get_by_test_id("picture").first.click()
+    expect(ana.page.get_by_test_id("viewer")).to_be_visible()
+    assert obstacles(ana, ".viewer") == []
