@@ -1,6 +1,6 @@
 // Several conversations at once: choosing them, the bar of what can be done with them, doing it with progress, taking it back.
 import { $, $$, announce, data, fragment, http, Refused, SessionLost, t, toast } from "./ui.js";
-import { focused, idOf, links, neighbour, pull, select, selected } from "./list.js";
+import { focused, idOf, links, neighbour, renew, select, selected } from "./list.js";
 
 const region = $("#list"), bar = $("[data-bulk]"), rows = $("[data-rows]");
 const AT_ONCE = 200, MOST = 5000, UNDO = 10000;
@@ -118,7 +118,7 @@ async function change(action, value) {
   const told = await carryOut(action, value, (done, total) => note.write(t("bulk_progress", { done, total })));
   busy = false;
   bar.removeAttribute("aria-busy");
-  touched.forEach((id) => pull.add(id));
+  renew(touched).catch(() => {});
   if (told.failed) toast(told.failed, "danger");
   if (told.failed && !told.changed) { note.end(); return; }
   clear();
@@ -133,7 +133,7 @@ async function takeBack(tokens, touched) {
   } catch (error) {
     if (!(error instanceof SessionLost)) toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
   }
-  touched.forEach((id) => pull.add(id));
+  renew(touched).catch(() => {});
 }
 
 /** A notice that stays while the pointer or the focus is on it; with something to take back it has a button. */

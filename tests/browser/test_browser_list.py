@@ -52,6 +52,7 @@ def test_views_and_filters_live_in_the_address(open_desk: OpenDesk) -> None:
     expect(page).to_have_url(re.compile(r"view=all&status=all&unread=1$"))
     page.get_by_test_id("sort").select_option("oldest")
     expect(page).to_have_url(re.compile(r"sort=oldest$"))
+    expect(page.locator("#list[aria-busy]")).to_have_count(0)
     rows = order(ana)
     page.reload()
     expect(page.get_by_test_id("sort")).to_have_value("oldest")
