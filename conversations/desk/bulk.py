@@ -84,7 +84,11 @@ def _try(row: Conversation, action: str, step: Step, outcome: Outcome) -> None:
     except Refusal as refusal:
         outcome.skipped[str(refusal)] += 1
         return
-    is_same = not row.unread if action == "read" else isinstance(after, Conversation) and after.version == row.version
+    is_same = (
+        not getattr(row, "unread", 0)
+        if action == "read"
+        else isinstance(after, Conversation) and after.version == row.version
+    )
     if is_same:
         outcome.unchanged += 1
         return

@@ -159,7 +159,7 @@ class ViewQuery:
             if value:
                 wanted &= Q(**{column: {"me": user.pk, "none": None}.get(value, value)})
         for tag in self.tags:
-            wanted &= Q(pk__in=Conversation.tags.through.objects.filter(tag=tag).values("conversation"))
+            wanted &= Q(pk__in=Conversation.tags.through.objects.filter(tag_id=int(tag)).values("conversation"))
         if self.priorities:
             wanted &= Q(priority__in=self.priorities)
         if self.waiting:
@@ -310,7 +310,8 @@ def _read_cursor(keys: tuple[Key, ...], cursor: str) -> list[Any] | None:
 
 def _below(keys: tuple[Key, ...], after: list[Any]) -> Q:
     """Rows that come after these values of their keys."""
-    condition, equal = Q(), {}
+    condition = Q()
+    equal: dict[str, Any] = {}
     for key, value in zip(keys, after, strict=True):
         condition |= Q(**equal, **{f"{key.name}__{'lt' if key.falls else 'gt'}": value})
         equal[key.name] = value
@@ -327,7 +328,8 @@ def counters(user: User) -> dict[str, Any]:
 
 def ask(user: User, wanted: dict[str, Any]) -> dict[str, Any]:
     """The values of several expressions in one query."""
-    return User.objects.filter(pk=user.pk).values(**wanted).get()
+    values: dict[str, Any] = dict(User.objects.filter(pk=user.pk).values(**wanted).get())
+    return values
 
 
 def view_labels() -> dict[str, str]:

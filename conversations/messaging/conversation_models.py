@@ -66,9 +66,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_rows(self, user: User) -> Self:
         """All that a list row shows, in one query; `tag_text` is read by `Conversation.tag_pairs`."""
         pins = ConversationPin.objects.filter(conversation=OuterRef("pk"), user=user)
-        tags = ConversationTag.objects.filter(conversation=OuterRef("pk")).order_by().values("conversation")
+        tagged = ConversationTag.objects.filter(conversation=OuterRef("pk")).order_by().values("conversation")
         pair = Concat(Cast("tag__colour", models.CharField()), Value(_FIELD_END), "tag__name")
-        tags = tags.annotate(text=StringAgg(pair, delimiter=Value(_ROW_END))).values("text")
+        tags = tagged.annotate(text=StringAgg(pair, delimiter=Value(_ROW_END))).values("text")
         rows = self.with_unread(user).annotate(is_pinned=Exists(pins), tag_text=Subquery(tags))
         return rows.select_related("contact", "inbox", "assignee", "team")
 
