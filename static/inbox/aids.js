@@ -1,0 +1,134 @@
+// What helps while one writes, loaded right after the page: tools, marks, suggestions, who types, the window's countdown,
+// and what comes back to the box.
+import { $, duration, emit, http, lazy, localTime, on, pane, serverNow, t } from "./ui.js";
+import { send as tell } from "./bus.js";
+import * as thread from "./thread.js";
+import { bringBack, canReply, here, insert, switchTo } from "./composer.js";
+import * as tray from "./uploads.js";
+
+const RECEIPT = 20000, TELL = 3000, TYPING = 6000;
+const TOKEN = /(^|\s)[/@][^\s/@]*( [^\s/@]*)?$/;
+const typers = new Map();
+let suggest = null, typedAt = 0, toldAt = 0, askedAt = 0;
+
+export { tray };
+
+async function onInput({ target }) {
+  const { text, mode, root } = here;
+  if (target !== text) return;
+  tellTyping(Boolean(text.value.trim()));
+  if (mode === "reply" && text.value.trim() && Date.now() - typedAt > RECEIPT) {
+    typedAt = Date.now();
+    http(root.dataset.urlTyping, { form: {} }).catch(() => {});
+  }
+  if (suggest || TOKEN.test(text.value.slice(0, text.selectionStart))) (suggest ||= await lazy("suggest")).look();
+}
+
+function onKey(event) {
+  if (event.target !== here.text || event.isComposing) return;
+  const sign = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && { b: "*", i: "_" }[event.key.toLowerCase()];
+  if (sign) mark(sign);
+  else if (!suggest?.onKey(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+}
+
+/** Colleagues see who writes what kind of message here, while it lasts. */
+function tellTyping(typing) {
+  if (typing ? Date.now() - toldAt < TELL : !toldAt) return;
+  toldAt = typing ? Date.now() : 0;
+  tell({ v: 1, t: "typing", c: thread.current(), mode: here.mode, on: typing });
+}
+
+function showTyping() {
+  const line = here.box && $("[data-typing]", here.box);
+  if (!line) return;
+  for (const [user, one] of typers) if (one.until < Date.now()) typers.delete(user);
+  const [one] = typers.values();
+  const words = !one ? "" : typers.size > 1 ? t("several_typing") : t(one.mode === "note" ? "is_typing_note" : "is_typing", one);
+  if (line.textContent !== words) line.textContent = words;
+}
+
+/** Puts WhatsApp's marks around the selection, or takes them away. */
+function mark(sign) {
+  const { text } = here, start = text.selectionStart, words = text.value.slice(start, text.selectionEnd);
+  const marked = words.length > 2 * sign.length && words.startsWith(sign) && words.endsWith(sign);
+  insert(marked ? words.slice(sign.length, -sign.length) : sign + words + sign);
+  const from = start + (marked ? 0 : sign.length);
+  text.setSelectionRange(from, from + words.length - (marked ? 2 * sign.length : 0));
+}
+
+/** Follows the window second by second; when it runs out the server says what is allowed now. */
+function watch() {
+  showTyping();
+  const line = here.box && !document.hidden && $(".strip", here.box);
+  if (!line?.dataset?.expires || line.dataset.canWrite !== "1") return;
+  const left = line.dataset.expires * 1000 - serverNow();
+  if (left <= -1000) {
+    if (Date.now() - askedAt > 5000) { askedAt = Date.now(); thread.refreshState(0); }
+    return;
+  }
+  if (line.dataset.state !== "open" && line.dataset.state !== "closing") return;
+  line.dataset.state = left < 7200000 ? "closing" : "open";
+  const at = localTime(line.dataset.expires * 1000).slice(12, 17), words = $("[data-strip-text]", line);
+  const fresh = t(`window_${line.dataset.state}`, { time: duration(left), at });
+  if (words.textContent !== fresh) words.textContent = fresh;
+}
+
+const tools = {
+  emoji: async (button) => (await lazy("emoji")).open(button, (emoji) => insert(emoji)),
+  canned: () => insert(/(^|\s)$/.test(here.text.value.slice(0, here.text.selectionStart)) ? "/" : " /"),
+  later: async () => (await lazy("schedule")).open(),
+  record: async () => (await lazy("recorder")).start(),
+  format: (button) => {
+    const bar = $("[data-format-bar]", here.box);
+    bar.hidden = !bar.hidden;
+    button.setAttribute("aria-expanded", String(!bar.hidden));
+  },
+};
+
+async function onClick({ target }) {
+  const find = (name) => target.closest(`[data-${name}]`);
+  const tool = find("tool"), sign = find("mark"), dialog = find("dialog"), item = find("planned-edit") || find("planned-cancel");
+  if (tool) tools[tool.dataset.tool](tool);
+  else if (sign) mark(sign.dataset.mark);
+  else if (dialog) $(`dialog[data-name="${dialog.dataset.dialog}"]`, here.box)?.showModal();
+  else if (item) (await lazy("schedule")).act(item);
+}
+
+/** Brings back what was written: of a failed message, or of one that was undone. */
+function restore(entry) {
+  if (!entry || !here.box || entry.c !== thread.current()) return;
+  switchTo(entry.mode);
+  if (entry.attachments.length) tray.restore(entry.attachments);
+  bringBack(entry);
+}
+
+pane.addEventListener("input", onInput);
+pane.addEventListener("keydown", onKey, true);
+pane.addEventListener("click", onClick);
+pane.addEventListener("focusout", (event) => { if (event.target === here.text) { tellTyping(false); suggest?.close(); } });
+on("composer-left", () => { typers.clear(); toldAt = 0; });
+on("draft", ({ text }) => { if (!text) tellTyping(false); });
+on("edit", restore);
+on("quote", (found) => {
+  switchTo("reply");
+  if (canReply()) bringBack({ text: "", quote: found });
+});
+on("outbox-sent", async ({ entry, hold }) => { if (hold) (await lazy("undo")).hold(entry, hold); });
+on("outbox-changed", (entry) => {
+  if (entry.c !== thread.current()) return;
+  if (entry.code === "window_closed") thread.refreshState(0);
+  const bubble = thread.article(entry.client_id), again = bubble && $('[data-act="local-retry"]', bubble);
+  if (again && entry.code === "collision") again.lastChild.textContent = t("send_anyway");
+});
+on("typing", ({ c, user, on: typing, ...one }) => {
+  if (c !== thread.current()) return;
+  if (typing) typers.set(user, { ...one, until: Date.now() + TYPING });
+  else typers.delete(user);
+  showTyping();
+});
+on("conversation.updated", async (hint) => { if (hint.c === thread.current() && hint.what?.includes("scheduled")) (await lazy("schedule")).refresh(); });
+on("message.removed", (hint) => { if (hint.c === thread.current()) thread.article(hint.m)?.remove(); });
+setInterval(watch, 1000);
+emit("tray");
