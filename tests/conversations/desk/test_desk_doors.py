@@ -66,7 +66,7 @@ def data_for(things):
     return {
         "client_id": str(uuid.uuid4()), "text": "intrusion", "message": str(things.message.client_id), "emoji": "👍",
         "assignee": "me", "status": "resolved", "version": things.conversation.version,
-        "until": "reply", "priority": "2", "pinned": "1",
+        "until": "reply", "priority": "2", "pinned": "1", "add": Tag.objects.get_or_create(name="intrusion")[0].pk,
         "conversation": things.conversation.pk, "language": "es", "theme": "dark", "field": "company",
         "tag": Tag.objects.get_or_create(name="intrusion")[0].name,
     }  # fmt: skip
@@ -167,6 +167,8 @@ def test_those_who_may_come_in(sign_in, conversation, team, agent, things, name,
     things = things(conversation)
     if name == "media-retry":
         Attachment.objects.filter(pk=things.file.pk).update(state="pending", attempts_count=1)
+    if name == "unread":
+        Conversation.objects.filter(pk=conversation.pk).update(inbound_count=1)
     if name == "cancel":
         Message.objects.filter(pk=things.message.pk).update(status="queued")
     response = ask(sign_in(user), method, name, things)
