@@ -1,5 +1,5 @@
 // Starts the inbox, moves between its pages; alone speaks to htmx.
-import { $, csrf, data, emit, isLogin, lazy, on, pane, preferences, recall, t, tick, toast } from "./ui.js";
+import { $, csrf, data, emit, isLogin, lazy, on, pane, recall, t, tick, toast } from "./ui.js";
 import * as bus from "./bus.js";
 import * as composer from "./composer.js";
 import * as list from "./list.js";
@@ -107,24 +107,7 @@ function bindHtmx() {
   });
 }
 
-function bindMenu() {
-  $("[data-preferences]")?.addEventListener("change", async ({ target }) => (await lazy("settings")).save({ [target.name]: target.value }));
-  $("[data-open-settings]")?.addEventListener("click", async () => (await lazy("settings")).open());
-  $("[data-help]").addEventListener("click", () => $("#help").showModal());
-  $("[data-sign-in]").addEventListener("click", (event) => {
-    event.currentTarget.search = new URLSearchParams({ next: here() });
-  });
-}
-
-/** What was chosen here or in another tab. */
-function prefer({ values, theme }) {
-  Object.assign(preferences, values);
-  data.density = preferences.density;
-  if (theme) document.documentElement.dataset.theme = theme;
-}
-
 bindHtmx();
-bindMenu();
 thread.start();
 composer.start();
 list.start(Number(location.pathname.match(PATH)?.[1] || 0));
@@ -132,8 +115,6 @@ mount();
 on("swapped", (element) => htmx.process(element));
 on("query", (query) => history.pushState(null, "", `${thread.current() ? location.pathname : data.urlInbox}?${query}`));
 on("open", openPath);
-on("preferences", prefer);
-on("seat", () => location.reload());
 on("conversation.removed", (hint) => {
   if (hint.c !== thread.current()) return;
   toast(t("removed"));
