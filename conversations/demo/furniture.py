@@ -1,6 +1,7 @@
 """What stands on the demo's desks: tags, pins, snoozes, canned answers, attributes, notes, a mention, saved views."""
 
 import datetime as dt
+import uuid
 from collections.abc import Sequence
 
 from conversations.answers.models import CannedAnswer
@@ -76,6 +77,7 @@ VIEWS = (
 )
 MENTION = ("Elena Echevarría", "marta", "ana", "@{name} cuando la llames, confirma el aforo nuevo del local 🙏")
 LATER = ("Amparo Giner", "ana", "Buenos días, Amparo. ¿Pudo mirarlo el fontanero?")
+SAME = uuid.UUID(int=20_261_122)
 NOTED_AGO = dt.timedelta(minutes=12)
 
 
@@ -165,6 +167,7 @@ def _equip(by_name: dict[str, Scene], house: House, now: dt.datetime) -> None:
     note = Message.objects.create(
         conversation=by_name[name].conversation,
         inbox=by_name[name].inbox,
+        client_id=uuid.uuid5(SAME, text),
         direction=Message.Direction.NOTE,
         status=Message.Status.RECEIVED,
         text=text.format(name=house.staff[told].name),
@@ -180,6 +183,7 @@ def _equip(by_name: dict[str, Scene], house: House, now: dt.datetime) -> None:
     name, author, text = LATER
     ScheduledMessage.objects.create(
         conversation=by_name[name].conversation,
+        client_id=uuid.uuid5(SAME, text),
         author=house.staff[author],
         text=text,
         send_at=now + dt.timedelta(hours=16),
