@@ -12,7 +12,7 @@ const short = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 export class Handset {
   // `page` holds what all phones share: numbers, contacts, offset, and refresh().
   constructor(page, chosen) {
-    Object.assign(this, { page, chosen, drawn: new Map(), stuck: true, top: 0, offline: null });
+    Object.assign(this, { page, chosen, drawn: new Map(), isBlank: true, stuck: true, top: 0 });
     this.node = document.getElementById("handset").content.firstElementChild.cloneNode(true);
     this.parts = {};
     for (const part of this.node.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
@@ -72,16 +72,17 @@ export class Handset {
   }
 
   choose(chosen) {
+    const before = this.query;
     Object.assign(this.chosen, chosen);
+    if (this.query === before) return this.page.refresh();
     this.clear();
     this.page.changed();
     return this.page.refresh();
   }
 
   clear() {
-    this.drawn = new Map();
+    Object.assign(this, { drawn: new Map(), last: null, isBlank: true, stuck: true });
     this.parts.lines.replaceChildren();
-    this.stuck = true;
     this.quote(null);
     this.toast("");
   }
@@ -222,7 +223,7 @@ export class Handset {
     const network = customer?.network ?? "online";
     parts["bar-network"].firstElementChild.setAttribute("href", network === "offline" ? "#i-plane" : network === "none" ? "#i-close" : "#i-signal");
     for (const name of ["text", "attach", "voice", "send", "call"]) parts[name].disabled = network !== "online" || !customer || !number;
-    if (screen?.messages) this.last = screen;
+    if (screen?.messages) Object.assign(this, { last: screen, isBlank: false });
     if (!this.last) return;
     if (screen?.messages || network !== this.network) {
       this.network = network;

@@ -10,7 +10,7 @@ const CODES = { page: { html_500: 1 }, drop: { accept_then_drop: 1 } };
 const wide = matchMedia("(min-width: 861px)");
 
 const page = {
-  numbers: [], contacts: [], settings: {}, offset: 0, version: null, print: "", met: 0, handsets: [],
+  numbers: [], contacts: [], settings: {}, offset: 0, version: null, met: 0, handsets: [],
   now: () => new Date(Date.now() + page.offset * 1000),
   refresh, changed, remove, meet,
 };
@@ -101,10 +101,11 @@ async function askOnce() {
   if (!page.numbers.length || !page.version) Object.assign(page, { numbers: await call("numbers"), contacts: await call("contacts") });
   await settle();
   const asked = page.handsets.map((handset) => [handset, handset.query]);
-  const query = new URLSearchParams(asked.map(([, pair]) => ["phone", pair])), print = query.toString(), { met } = page;
-  if (print === page.print && page.version) query.set("seen", page.version);
+  const query = new URLSearchParams(asked.map(([, pair]) => ["phone", pair])), { met } = page;
+  // only what has changed, unless a phone shows nothing yet
+  if (page.version && !page.handsets.some((handset) => handset.isBlank)) query.set("seen", page.version);
   const told = await call(`screens?${query}`);
-  Object.assign(page, { numbers: told.numbers, settings: told.settings, offset: told.offset, version: told.version, print });
+  Object.assign(page, { numbers: told.numbers, settings: told.settings, offset: told.offset, version: told.version });
   if (told.contacts && met === page.met) page.contacts = told.contacts;
   else if (told.contacts) page.version = null; // somebody came while the question was under way
   asked.forEach(([handset, pair], index) => { if (handset.query === pair) handset.update(told.phones[index]); });
