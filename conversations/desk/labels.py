@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 def page_labels() -> dict[str, str]:
     """Label by key; names in {braces} are filled in by the page, `_one` and `_other` are plural forms."""
-    return {
+    page = {
         "inbox": _("Inbox"),
         "today": _("Today"),
         "yesterday": _("Yesterday"),
@@ -22,6 +22,30 @@ def page_labels() -> dict[str, str]:
         "new_conversations_one": _("{n} new conversation"),
         "new_conversations_other": _("{n} new conversations"),
         "new_order": _("Reorder the list"),
+        "list_full": _("There are more. Search by name or number to find them."),
+        "not_loaded": _("It could not be loaded. Check your connection and try again."),
+        "not_done": _("It could not be done. Try again in a moment."),
+        "saved": _("Saved"),
+        "viewing_one": _("{names} is looking at this conversation"),
+        "viewing_other": _("{names} are looking at this conversation"),
+        "not_yours": _("This conversation does not exist or belongs to someone else."),
+        "removed": _("You no longer have access to this conversation."),
+        "fail_network": _("We could not reach the server for 10 minutes. Check your connection and try again."),
+        "fail_refused": _("The server did not accept this message. Edit it or delete it."),
+        "fail_not_yours": _("This conversation does not exist or belongs to someone else."),
+        "wait_upload": _("Wait until the file is uploaded."),
+        "too_long": _("The text is too long: {most} characters at most."),
+        "file_empty": _("{name} is empty. Choose another file."),
+        "file_type": _("WhatsApp does not accept files like {name}. Try PDF, JPG, PNG, MP4 or an audio."),
+        "file_big": _("{name} is {size}; WhatsApp accepts {most} at most. Make it smaller or send a link."),
+        "file_failed": _("{name} could not be uploaded. Try again."),
+        "no_files_now": _("You cannot attach files here now."),
+    }
+    return page | _list_labels() | _thread_labels() | _composer_labels()
+
+
+def _list_labels() -> dict[str, str]:
+    return {
         "row_draft": _("✏️ Draft: {text}"),
         "row_typing": _("{name} is typing…"),
         "row_noting": _("{name} is writing a note…"),
@@ -39,14 +63,11 @@ def page_labels() -> dict[str, str]:
         "days_backwards": _("The first day is after the last one. Change one of them."),
         "found_one": _("{n} result"),
         "found_other": _("{n} results"),
-        "list_full": _("There are more. Search by name or number to find them."),
-        "not_loaded": _("It could not be loaded. Check your connection and try again."),
-        "not_done": _("It could not be done. Try again in a moment."),
-        "saved": _("Saved"),
-        "viewing_one": _("{names} is looking at this conversation"),
-        "viewing_other": _("{names} are looking at this conversation"),
-        "not_yours": _("This conversation does not exist or belongs to someone else."),
-        "removed": _("You no longer have access to this conversation."),
+    }
+
+
+def _thread_labels() -> dict[str, str]:
+    return {
         "says": _("{name}: {text}"),
         "new_from_one": _("{n} new message from {name}"),
         "new_from_other": _("{n} new messages from {name}"),
@@ -59,17 +80,7 @@ def page_labels() -> dict[str, str]:
         "n_of_m": _("{i} of {m}"),
         "no_hits": _("Nothing found"),
         "photo": _("Photo"),
-        "fail_network": _("We could not reach the server for 10 minutes. Check your connection and try again."),
-        "fail_refused": _("The server did not accept this message. Edit it or delete it."),
-        "fail_not_yours": _("This conversation does not exist or belongs to someone else."),
-        "wait_upload": _("Wait until the file is uploaded."),
-        "too_long": _("The text is too long: {most} characters at most."),
-        "file_empty": _("{name} is empty. Choose another file."),
-        "file_type": _("WhatsApp does not accept files like {name}. Try PDF, JPG, PNG, MP4 or an audio."),
-        "file_big": _("{name} is {size}; WhatsApp accepts {most} at most. Make it smaller or send a link."),
-        "file_failed": _("{name} could not be uploaded. Try again."),
-        "no_files_now": _("You cannot attach files here now."),
-    } | _composer_labels()
+    }
 
 
 def _composer_labels() -> dict[str, str]:
