@@ -38,7 +38,7 @@ def _actions(words: list[str], *, has_thread: bool) -> list[dict[str, Any]]:
         if (has_thread or not section.is_thread) and _fits(shortcut.label, words):
             option = {
                 "label": shortcut.label,
-                "keys": shortcut.parts,
+                "parts": shortcut.parts,
                 "run": shortcut.run,
                 "icon": shortcut.icon,
             }
