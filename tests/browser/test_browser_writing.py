@@ -54,7 +54,7 @@ def test_what_was_just_sent_can_be_undone(open_desk, customer):
     expect(ana.bubble("Oops")).to_have_count(0)
     ana.text.fill("Right person")
     ana.text.press("Enter")
-    ana.state("Right person", "sent")
+    customer.waits_for(1)
     assert customer.texts() == ["Right person"]
 
 
@@ -146,8 +146,9 @@ def test_sent_later(open_desk, customer, simulation, watch):
     dialog.get_by_test_id("later-save").click()
     expect(planned).to_contain_text("See you soon")
     simulation.move_clock(advance=3700)
-    ana.state("See you soon", "sent")
+    customer.waits_for(1)
     expect(planned).to_have_count(0)
+    expect(ana.bubble("See you soon")).to_be_visible()
     assert customer.texts() == ["See you soon"]
 
 
