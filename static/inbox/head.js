@@ -1,5 +1,5 @@
 // The head of a thread: its menus, and changes that leave one after the other, each from the state the last one left.
-import { $, $$, data, emit, fragment, http, pane, Refused, SessionLost, t, tick, toast } from "./ui.js";
+import { $, $$, emit, fragment, http, pane, Refused, SessionLost, t, tick, toast } from "./ui.js";
 import { neighbour } from "./list.js";
 
 const FRESH = 300;
