@@ -56,14 +56,15 @@ def messages(user: User, text: str, limit: int = MESSAGES) -> list[Message]:
     matching = Message.objects.annotate(folded=FoldText("text")).filter(*(Q(folded__contains=word) for word in words))
     few = list(matching.values_list("pk", flat=True)[: FEW + 1])
     shown = Message.objects.filter(revoked_at=None).visible_to(user).bubbles()
+    looked_up = shown.filter(pk__in=few).values_list("pk", flat=True)  # in no order: by key, not on a way back
     if len(few) <= FEW:
-        found = list(shown.filter(pk__in=few).order_by("-pk").values_list("pk", flat=True)[:limit])
+        found = sorted(looked_up, reverse=True)[:limit]
     else:
         newest = Message.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         recent = matching.filter(pk__gt=newest - RECENT, revoked_at=None).visible_to(user).bubbles()
         found = list(recent.order_by("-pk").values_list("pk", flat=True)[:limit])
         if len(found) < limit:
-            found = sorted({*found, *shown.filter(pk__in=few).values_list("pk", flat=True)}, reverse=True)[:limit]
+            found = sorted({*found, *looked_up}, reverse=True)[:limit]
     rows = Message.objects.filter(pk__in=found).select_related("conversation__contact", "conversation__inbox", "author")
     return sorted(rows, key=lambda message: (message.sort_at, message.pk), reverse=True)
 
