@@ -1,22 +1,20 @@
 // What helps while one writes, loaded right after the page: tools, marks, suggestions, who types, the window's countdown,
 // and what comes back to the box.
 import { $, duration, emit, http, lazy, localTime, on, pane, serverNow, t } from "./ui.js";
-import { send as tell } from "./bus.js";
 import * as thread from "./thread.js";
 import { bringBack, canReply, here, insert, switchTo } from "./composer.js";
 import * as tray from "./uploads.js";
 
-const RECEIPT = 20000, TELL = 3000, TYPING = 6000;
+const RECEIPT = 20000, TYPING = 6000;
 const TOKEN = /(^|\s)[/@][^\s/@]*( [^\s/@]*)?$/;
 const typers = new Map();
-let suggest = null, typedAt = 0, toldAt = 0, askedAt = 0;
+let suggest = null, typedAt = 0, askedAt = 0;
 
 export { tray };
 
 async function onInput({ target }) {
   const { text, mode, root } = here;
   if (target !== text) return;
-  tellTyping(Boolean(text.value.trim()));
   if (mode === "reply" && text.value.trim() && Date.now() - typedAt > RECEIPT) {
     typedAt = Date.now();
     http(root.dataset.urlTyping, { form: {} }).catch(() => {});
@@ -33,13 +31,7 @@ function onKey(event) {
   event.stopPropagation();
 }
 
-/** Colleagues see who writes what kind of message here, while it lasts. */
-function tellTyping(typing) {
-  if (typing ? Date.now() - toldAt < TELL : !toldAt) return;
-  toldAt = typing ? Date.now() : 0;
-  tell({ v: 1, t: "typing", c: thread.current(), mode: here.mode, on: typing });
-}
-
+/** Colleagues who write here just now; `presence.js` tells them of us. */
 function showTyping() {
   const line = here.box && $("[data-typing]", here.box);
   if (!line) return;
@@ -107,9 +99,8 @@ function restore(entry) {
 pane.addEventListener("input", onInput);
 pane.addEventListener("keydown", onKey, true);
 pane.addEventListener("click", onClick);
-pane.addEventListener("focusout", (event) => { if (event.target === here.text) { tellTyping(false); suggest?.close(); } });
-on("composer-left", () => { typers.clear(); toldAt = 0; });
-on("draft", ({ text }) => { if (!text) tellTyping(false); });
+pane.addEventListener("focusout", (event) => { if (event.target === here.text) suggest?.close(); });
+on("composer-left", () => typers.clear());
 on("edit", restore);
 on("quote", (found) => {
   switchTo("reply");
@@ -126,6 +117,11 @@ on("typing", ({ c, user, on: typing, ...one }) => {
   if (c !== thread.current()) return;
   if (typing) typers.set(user, { ...one, until: Date.now() + TYPING });
   else typers.delete(user);
+  showTyping();
+});
+on("message.created", (hint) => {
+  if (hint.c !== thread.current() || hint.dir === "in") return;
+  typers.clear(); // who wrote has sent
   showTyping();
 });
 on("conversation.updated", async (hint) => { if (hint.c === thread.current() && hint.what?.includes("scheduled")) (await lazy("schedule")).refresh(); });
