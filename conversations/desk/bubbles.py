@@ -146,7 +146,7 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         can_cancel=message.status == Message.Status.QUEUED,
         quoted=_quote(message.reply_to),
         quoted_missing=bool(message.quoted_external_id) and message.reply_to is None and "product" not in payload,
-        attachments_list=[] if is_gone else [_file(attachment) for attachment in message.attachments.all()],
+        attachments_list=[] if is_gone else [_file(attachment) for attachment in _in_order(message)],
         reactions_list=_reactions(message),
         **_parts(message.kind, payload, text, product_names),
     )
@@ -169,6 +169,10 @@ def _quote(message: Message | None) -> Quote | None:
     text = "" if message.revoked_at else message.text
     kind = "revoked" if message.revoked_at else message.kind
     return Quote(str(message.client_id), author_label(message), kinds.preview(kind, text)[:EXCERPT])
+
+
+def _in_order(message: Message) -> list[Attachment]:
+    return sorted(message.attachments.all(), key=lambda attachment: (attachment.created_at, attachment.pk))
 
 
 def _file(attachment: Attachment) -> File:
