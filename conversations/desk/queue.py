@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Case, F, IntegerField, Max, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, CharField, F, IntegerField, Max, OuterRef, Q, StringAgg, Subquery, Value, When
+from django.db.models.functions import Cast, Coalesce
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -238,16 +238,14 @@ class ViewQuery:
         """Whether what this agent has pinned comes first."""
         return self.view in PINNED_VIEWS and not self.search
 
-    def page(self, user: User, cursor: str = "") -> tuple[list[Conversation], str]:
-        """One page after `cursor` and the cursor of the next ("" at the end); pinned ones come on the first."""
+    def page(self, user: User, cursor: str = "", pins: str | None = "") -> tuple[list[Conversation], str]:
+        """One page after `cursor` and the cursor of the next ("" at the end); on the first come `pins` (see `pins_of`)."""
         rows, keys, pinned = self.conversations(user), self._keys, []
         after = _read_cursor(keys, cursor)
-        if self.has_pins:
-            pins = ConversationPin.objects.filter(user=user).values("conversation")
-            if after is None:
-                pinned = list(rows.filter(pk__in=pins)[:PINS])
-            if pinned or after is not None:
-                rows = rows.filter(is_pinned=False)
+        if self.has_pins and pins:
+            above = [int(pk) for pk in pins.split(",")[:PINS]]
+            pinned = list(rows.filter(pk__in=above)) if after is None else []
+            rows = rows.exclude(pk__in=above)
         if after is not None:
             first, value = keys[0], after[0]  # the bound is where the index is entered
             rows = rows.filter(_below(keys, after), **{f"{first.name}__{'lte' if first.falls else 'gte'}": value})
@@ -324,6 +322,13 @@ def counters(user: User) -> dict[str, Any]:
     unseen = Notice.objects.filter(user=user, read_at=None).values("conversation")
     views["mentions"] = Conversation.objects.visible_to(user).filter(pk__in=unseen)
     return {f"n_{key}": UpTo(rows, COUNTED + 1) for key, rows in views.items()}
+
+
+def pins_of(user: User) -> Subquery:
+    """The keys of what an agent has pinned, as an expression for `ask`."""
+    pins = ConversationPin.objects.filter(user=user).order_by().values("user")
+    keys = StringAgg(Cast("conversation_id", CharField()), delimiter=Value(","))
+    return Subquery(pins.annotate(keys=keys).values("keys"))
 
 
 def ask(user: User, wanted: dict[str, Any]) -> dict[str, Any]:
