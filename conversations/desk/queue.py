@@ -239,7 +239,7 @@ class ViewQuery:
         return self.view in PINNED_VIEWS and not self.search
 
     def page(self, user: User, cursor: str = "", pins: str | None = "") -> tuple[list[Conversation], str]:
-        """One page after `cursor` and the cursor of the next ("" at the end); on the first come `pins` (see `pins_of`)."""
+        """One page after `cursor`, and the next cursor ("" at the end); `pins` (see `pins_of`) come on the first."""
         rows, keys, pinned = self.conversations(user), self._keys, []
         after = _read_cursor(keys, cursor)
         if self.has_pins and pins:
