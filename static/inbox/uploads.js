@@ -112,7 +112,7 @@ async function send(file, blob) {
     show();
   } catch (reason) {
     discard(file);
-    emit("composer-error", String(reason));
+    emit("composer-error", String(reason).includes(file.name) ? reason : `${file.name}: ${reason}`);
   }
 }
 

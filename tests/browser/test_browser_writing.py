@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.browser.conftest import ARGUMENTS, CHROMIUM
 from tests.browser.customers import SALES, Simulation
-from tests.browser.desks import ANA, LUIS, MARTA
+from tests.browser.desks import LUIS, MARTA
 from tests.product import Product
 
 pytestmark = pytest.mark.browser

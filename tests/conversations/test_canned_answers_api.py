@@ -29,7 +29,10 @@ def test_an_answer_is_made_read_changed_and_deleted(api):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("shortcut", "two words"), ("shortcut", "hello"), ("body", " "), ("body", "x" * 4097), ("title", "x" * 101), ("team", 99)],
+    [
+        ("shortcut", "two words"), ("shortcut", "hello"), ("body", " "), ("body", "x" * 4097), ("title", "x" * 101),
+        ("team", 99),
+    ],
 )  # fmt: skip
 def test_what_cannot_be_kept_is_refused_with_the_name_of_the_field(api, field, value):
     api.post("canned-answers/", HELLO)
