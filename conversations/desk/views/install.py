@@ -1,7 +1,7 @@
 """What makes the inbox an app on a device: the manifest, and the worker that answers taps on notifications."""
 
 from django.conf import settings
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -43,6 +43,6 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-def service_worker(request: HttpRequest) -> FileResponse:
+def service_worker(request: HttpRequest) -> HttpResponse:
     """The service worker, at the root so that it answers for the whole site."""
-    return FileResponse((settings.BASE_DIR / "static/inbox/sw.js").open("rb"), content_type="text/javascript")
+    return HttpResponse((settings.BASE_DIR / "static/inbox/sw.js").read_bytes(), content_type="text/javascript")

@@ -224,7 +224,7 @@ class TestOnADevice:
     def test_the_worker_stands_at_the_root_and_caches_nothing(self, client):
         response = client.get("/sw.js")
         assert response["Content-Type"].startswith("text/javascript")
-        script = b"".join(response.streaming_content).decode()
+        script = response.content.decode()
         assert '"fetch"' not in script
         assert "caches" not in script
 
