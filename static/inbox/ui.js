@@ -35,6 +35,7 @@ export class Refused extends Error {
     super(`HTTP ${response.status}`);
     this.status = response.status;
     this.code = response.headers.get("X-Error") || "";
+    this.html = text;
     this.reason = fragment(text).querySelector("[data-error]")?.textContent.trim() || "";
   }
 }
