@@ -52,7 +52,7 @@ def run(stage: Stage) -> Iterator[Figure]:
     """All four on the default installation: one process on SQLite."""
     profile = stage.profile
     with on(ALL_CORES), contextlib.ExitStack() as stack:
-        installation = stage.installation("sqlite", WORK="threads", UNDO_SEND_SECONDS="0")
+        installation = stage.installation("sqlite", WORK="threads")
         office = stack.enter_context(stage.side("benchmarks.sides.office", installation, where=ALL_CORES))
         office.ask("add_number")
         people = profile.many(ROWS, 45)
