@@ -42,6 +42,11 @@ def happening(event: ConversationEvent) -> str:
         case "scheduled_refused":
             data["reason"] = later.sentence(event.data.get("reason", ""))
             return _("The message of %(who)s to be sent later was not sent: %(reason)s") % data
+        case "scheduled_changed" if event.data.get("author"):
+            data["author"] = event.data["author"]
+            return _("%(who)s changed the message of %(author)s to be sent later") % data
+        case "scheduled_changed":
+            return _("%(who)s changed a message to be sent later") % data
         case "scheduled_not_needed":
             return _("The message of %(who)s to be sent later was not needed: they answered first") % data
         case "wa_id_changed":

@@ -56,8 +56,11 @@ class Attachment(models.Model):
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
     peaks = models.JSONField(default=list, blank=True)
     rendition = models.FileField(upload_to=upload_path, blank=True)
-    # When its sound was looked at (`messaging.sound`); once, whatever came of it.
+    # When its sound was looked at (`messaging.sound`), whatever came of it; until then how often that was begun, and
+    # before when nobody begins again.
     sound_read_at = models.DateTimeField(null=True, blank=True)
+    sound_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    sound_lease_until = models.DateTimeField(null=True, blank=True)
     # The message to be sent later that will take it.
     scheduled = models.ForeignKey(
         ScheduledMessage, on_delete=models.SET_NULL, null=True, blank=True, related_name="attachments", db_index=False

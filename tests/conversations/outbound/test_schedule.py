@@ -4,10 +4,12 @@ import datetime as dt
 import uuid
 
 import pytest
+from django.db import DataError, OperationalError
 from django.urls import reverse
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from conversations.messaging import media, outbound, schedule
+from conversations.desk.happenings import happening
+from conversations.messaging import media, outbound, schedule, threads
 from conversations.messaging.models import Attachment, Conversation, ConversationEvent, Message, ScheduledMessage
 from crm.foundation import clock, work
 from tests.factories import ConversationFactory, InboxFactory, MessageFactory, TeamFactory, UserFactory
@@ -127,6 +129,136 @@ def test_one_that_breaks_holds_up_no_other(conversation, agent, monkeypatch):
     broken.refresh_from_db()
     fine.refresh_from_db()
     assert (broken.state, broken.reason, fine.state) == ("refused", "broken", "sent")
+
+
+def test_a_row_the_database_refuses_holds_up_no_other(conversation, agent, monkeypatch):
+    bad, fine = plan(conversation, agent, minutes=5), plan(conversation, agent, minutes=6, text="fine")
+    compose = outbound.compose
+
+    def sometimes(*args, content, **more):
+        if content.body != "fine":
+            raise DataError("value out of range")
+        return compose(*args, content=content, **more)
+
+    monkeypatch.setattr(outbound, "compose", sometimes)
+    ScheduledMessage.objects.update(send_at=clock.now() - dt.timedelta(minutes=1))
+    schedule.drain()
+    bad.refresh_from_db()
+    fine.refresh_from_db()
+    assert (bad.state, bad.reason, fine.state) == ("refused", "broken", "sent")
+
+
+def test_a_database_that_is_away_gives_up_nothing(conversation, agent, monkeypatch):
+    planned = plan(conversation, agent)
+    ScheduledMessage.objects.update(send_at=clock.now() - dt.timedelta(minutes=1))
+    monkeypatch.setattr(outbound, "compose", lambda *args, **more: (_ for _ in ()).throw(OperationalError("away")))
+    with pytest.raises(OperationalError):
+        schedule.drain()
+    planned.refresh_from_db()
+    assert planned.state == "waiting"
+
+
+@pytest.fixture
+def joined(conversation, monkeypatch):
+    """The conversation is joined to another one at the moment when somebody wants to lock it."""
+    other = ConversationFactory(inbox=conversation.inbox)
+    locked = threads.locked
+
+    def late():
+        ScheduledMessage.objects.filter(conversation=conversation).update(conversation=other)
+        Conversation.objects.filter(pk=conversation.pk).delete()
+        return locked()
+
+    def join():
+        monkeypatch.setattr(threads, "locked", late)
+        return other
+
+    return join
+
+
+def test_it_is_sent_though_its_conversation_is_joined_to_another_meanwhile(conversation, agent, joined):
+    planned = plan(conversation, agent)
+    other = joined()
+    assert due(planned).state == "sent"
+    assert Message.objects.get().conversation == other
+
+
+@pytest.mark.parametrize("action", ["", "cancel"])
+def test_it_is_changed_though_its_conversation_is_joined_to_another_meanwhile(
+    client, conversation, agent, joined, action
+):
+    planned = plan(conversation, agent)
+    client.force_login(agent)
+    joined()
+    form = {"action": action, "text": "Good evening", "send_at": local(90)}
+    response = client.post(reverse("desk:scheduled-change", args=[planned.pk]), form)
+    assert response.status_code == 200
+    assert ("Good evening" in response.content.decode()) is not bool(action)
+
+
+def test_while_conversations_are_being_joined_it_waits_for_the_next_round(conversation, agent, monkeypatch):
+    planned = plan(conversation, agent)
+    ScheduledMessage.objects.update(send_at=clock.now() - dt.timedelta(minutes=1))
+    with monkeypatch.context() as patched:
+        patched.setattr(threads, "locked", Conversation.objects.none)
+        schedule.drain()
+    planned.refresh_from_db()
+    assert planned.state == "waiting"
+    schedule.drain()
+    planned.refresh_from_db()
+    assert planned.state == "sent"
+
+
+def test_what_they_wrote_before_the_last_change_is_known_to_who_changed_it(conversation, agent):
+    planned = plan(conversation, agent, unless_answered=True)
+    ScheduledMessage.objects.update(created_at=clock.now() - dt.timedelta(minutes=10))
+    MessageFactory(conversation=conversation, sort_at=clock.now() - dt.timedelta(minutes=5))
+    at = clock.now() + dt.timedelta(minutes=30)
+    schedule.change(planned, by=agent, text="As you say", send_at=at, unless_answered=True)
+    assert due(planned).state == "sent"
+
+
+@pytest.mark.parametrize(
+    ("text", "refused", "author"), [("Other words", False, "new"), ("Good morning", False, "old"), ("", True, "new")]
+)
+def test_who_gives_it_other_words_or_sends_it_after_all_is_its_author(conversation, agent, team, text, refused, author):
+    planned, colleague = plan(conversation, agent), UserFactory(teams=[team], name="Luis")
+    if refused:
+        ScheduledMessage.objects.update(state="refused", reason="author_gone")
+    at = clock.now() + dt.timedelta(minutes=30)
+    schedule.change(planned, by=colleague, text=text or planned.text, send_at=at, unless_answered=False)
+    due(planned)
+    assert Message.objects.get().author == {"new": colleague, "old": agent}[author]
+    event = ConversationEvent.objects.get(kind="scheduled_changed")
+    assert (event.user, event.data) == (colleague, {"author": agent.name})
+    with translation.override("en"):
+        assert happening(event) == f"Luis changed the message of {agent.name} to be sent later"
+
+
+def test_who_changes_their_own_leaves_no_line(conversation, agent):
+    at = clock.now() + dt.timedelta(minutes=30)
+    schedule.change(plan(conversation, agent), by=agent, text="New", send_at=at, unless_answered=False)
+    assert not ConversationEvent.objects.exists()
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_an_id_that_was_used_is_refused_with_a_sentence(desk, conversation, agent, elsewhere):
+    key = uuid.uuid4()
+    there = ConversationFactory(inbox=conversation.inbox) if elsewhere else conversation
+    planned = plan(there, agent, client_id=key)
+    if not elsewhere:
+        schedule.cancel(planned)
+    response = ask(desk, conversation, client_id=str(key))
+    assert (response.status_code, response["X-Error"]) == (422, "not_retryable")
+    assert ScheduledMessage.objects.count() == 1
+
+
+def test_an_id_used_elsewhere_at_the_same_moment_is_refused_too(conversation, agent, monkeypatch):
+    key = uuid.uuid4()
+    plan(ConversationFactory(inbox=conversation.inbox), agent, client_id=key)
+    monkeypatch.setattr(ScheduledMessage.objects, "filter", lambda **which: ScheduledMessage.objects.none())
+    with pytest.raises(outbound.errors.NotRetryable):
+        plan(conversation, agent, client_id=key)
 
 
 def test_the_same_plan_twice_is_one(conversation, agent):
