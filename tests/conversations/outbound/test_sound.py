@@ -1,6 +1,7 @@
 """Sound by ffmpeg: recordings become voice messages, sound files get their picture, and nothing else is read."""
 
 import array
+import datetime as dt
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import DataError, OperationalError
 from django.urls import reverse
 
 from conversations.channels.base import OutboundMessage, Person
@@ -16,7 +18,7 @@ from conversations.channels.whatsapp.channel import body_of
 from conversations.messaging import content, media_store, sound
 from conversations.messaging.errors import SoundRefused
 from conversations.messaging.models import Attachment, Message
-from crm.foundation import work
+from crm.foundation import clock, work
 from tests.factories import ConversationFactory, InboxFactory, MessageFactory, TeamFactory, UserFactory
 
 pytestmark = [
@@ -114,6 +116,83 @@ def test_a_broken_file_is_looked_at_once_and_stops_nobody():
     assert fine.peaks
 
 
+def test_the_newest_is_looked_at_first():
+    conversation = ConversationFactory()
+    old, new = (stored(conversation, VOICE.read_bytes()) for _ in range(2))
+    Attachment.objects.filter(pk=old.pk).update(created_at=clock.now() - dt.timedelta(days=400))
+    assert sound._claim() == new
+    assert sound._claim() == old
+    assert sound._claim() is None
+
+
+def test_a_restart_loses_nothing(monkeypatch):
+    kept = stored(ConversationFactory(), VOICE.read_bytes())
+    with monkeypatch.context() as patched:
+        patched.setattr(sound, "_run", lambda *arguments: (_ for _ in ()).throw(SystemExit))
+        with pytest.raises(SystemExit):
+            sound.drain()
+    work.run_until_idle("sound")
+    kept.refresh_from_db()
+    assert not kept.peaks  # somebody may still be looking at it
+    Attachment.objects.update(sound_lease_until=clock.real() - dt.timedelta(seconds=1))
+    work.run_until_idle("sound")
+    kept.refresh_from_db()
+    assert kept.peaks
+    assert kept.sound_read_at is not None
+
+
+@pytest.mark.parametrize("error", [ValueError("no file"), OSError("disk"), DataError("bad")])
+def test_what_breaks_is_tried_three_times_and_stops_nobody(monkeypatch, error):
+    conversation = ConversationFactory()
+    fine, broken = (stored(conversation, VOICE.read_bytes()) for _ in range(2))
+    read, tried = sound._read, []
+
+    def sometimes(attachment):
+        if attachment == broken:
+            tried.append(attachment)
+            raise error
+        read(attachment)
+
+    monkeypatch.setattr(sound, "_read", sometimes)
+    for times in (1, 2, 3, 3):
+        work.run_until_idle("sound")
+        assert len(tried) == times
+        Attachment.objects.filter(sound_read_at=None).update(sound_lease_until=clock.real() - dt.timedelta(seconds=1))
+    fine.refresh_from_db()
+    broken.refresh_from_db()
+    assert fine.peaks
+    assert broken.sound_read_at is not None
+
+
+def test_what_ends_the_process_is_given_up_too():
+    kept = stored(ConversationFactory(), VOICE.read_bytes())
+    Attachment.objects.update(sound_tries=3, sound_lease_until=clock.real() - dt.timedelta(seconds=1))
+    work.run_until_idle("sound")
+    kept.refresh_from_db()
+    assert kept.sound_read_at is not None
+    assert not kept.peaks
+
+
+def test_a_database_that_is_away_gives_up_nothing(monkeypatch):
+    kept = stored(ConversationFactory(), VOICE.read_bytes())
+    monkeypatch.setattr(sound, "_store", lambda attachment: (_ for _ in ()).throw(OperationalError("away")))
+    with pytest.raises(OperationalError):
+        sound.drain()
+    kept.refresh_from_db()
+    assert kept.sound_read_at is None
+    assert kept.sound_lease_until is not None
+
+
+def test_who_was_too_slow_writes_nothing():
+    kept = stored(ConversationFactory(), VOICE.read_bytes())
+    slow = sound._claim()
+    Attachment.objects.update(sound_lease_until=clock.real() - dt.timedelta(seconds=1))
+    sound._claim()
+    sound._look_at(slow)
+    kept.refresh_from_db()
+    assert (kept.peaks, kept.sound_read_at, kept.rendition.name) == ([], None, "")
+
+
 def test_renditions_survive_the_sweep_and_go_with_their_upload():
     kept = stored(ConversationFactory(), VOICE.read_bytes())
     work.run_until_idle("sound")
@@ -129,7 +208,7 @@ def test_renditions_survive_the_sweep_and_go_with_their_upload():
     assert Path(kept.file.path).exists()
     assert Path(kept.rendition.path).exists()
     media_store.delete_files(kept)
-    assert not list(folder.iterdir())
+    assert not list(folder.glob(f"{kept.pk.hex}*"))
 
 
 def test_without_ffmpeg_nothing_is_recorded_and_nothing_breaks(monkeypatch):
