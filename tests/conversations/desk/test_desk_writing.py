@@ -314,6 +314,35 @@ def test_a_colleagues_message_is_not_undone(desk, conversation, team):
     assert desk.post(reverse("desk:undo", args=[message.client_id])).status_code == 422
 
 
+@pytest.mark.parametrize("action", ["undo", "cancel", "retry"])
+def test_what_is_undone_while_one_waits_for_it_is_refused_with_a_sentence(
+    desk, agent, conversation, monkeypatch, action
+):
+    message = MessageFactory(conversation=conversation, outbound=True, author=agent, status="queued")
+    wait = Conversation.objects.select_for_update
+
+    def gone(*args, **kwargs):
+        Message.objects.filter(pk=message.pk).delete()
+        return wait(*args, **kwargs)
+
+    monkeypatch.setattr(Conversation.objects, "select_for_update", gone)
+    response = desk.post(reverse(f"desk:{action}", args=[message.client_id]))
+    assert (response.status_code, response["X-Error"]) == (422, "not_retryable")
+    assert "data-error" in response.content.decode()
+
+
+def test_more_files_than_fit_are_refused_and_not_dropped(desk, agent, conversation):
+    files = [
+        Attachment.objects.create(conversation=conversation, kind="image", state="stored", uploaded_by=agent)
+        for _ in range(11)
+    ]
+    response = send(desk, conversation, "look", attachment=[str(file.pk) for file in files])
+    assert (response.status_code, response["X-Error"]) == (422, "too_many_files")
+    assert not Message.objects.exists()
+    assert send(desk, conversation, "look", attachment=[str(file.pk) for file in files[:10]]).status_code == 201
+    assert Message.objects.count() == 10
+
+
 def test_notes_are_not_held(desk, conversation, settings):
     settings.UNDO_SEND_SECONDS = 5
     assert not note(desk, conversation, "x").headers.get("X-Hold")
