@@ -3,11 +3,14 @@
 import re
 
 import pytest
+from django.db import connection
 from django.urls import reverse
 
 from conversations.desk import viewing
 from conversations.desk.access import access_of
+from conversations.desk.views import pages
 from conversations.live.models import LiveHint
+from conversations.messaging import threads
 from conversations.messaging.models import Conversation, ConversationEvent, ConversationRead, Message
 from conversations.notices.models import Notice
 from crm.contacts.models import Contact
@@ -98,12 +101,29 @@ def test_looking_leaves_no_trace(looking, restricted, inbox):
     note = MessageFactory(conversation=own)
     Notice.objects.create(user=restricted, conversation=own, message=note)
     before = state()
-    for name, methods in OF_CONVERSATION.items():
-        if "GET" in methods.split():
-            looking.get(reverse(f"desk:{name}", args=[own.pk]), headers=HX)
-    looking.get(reverse("desk:conversation", args=[own.pk]))
-    looking.get("/inbox/")
+    statements = []
+
+    def note(execute, sql, params, many, context):
+        statements.append(sql)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        for name, methods in OF_CONVERSATION.items():
+            if "GET" in methods.split():
+                response = looking.get(reverse(f"desk:{name}", args=[own.pk]), headers=HX)
+                assert response.status_code in (200, 400, 404), name
+        assert looking.get(reverse("desk:conversation", args=[own.pk])).status_code == 200
+        assert looking.get("/inbox/").status_code == 200
     assert state() == before
+    assert {sql.lstrip("(").split()[0] for sql in statements} == {"SELECT"}  # no transaction: it would hold up writers
+
+
+def test_a_page_that_would_change_something_is_refused_meanwhile(looking, restricted, inbox, monkeypatch):
+    own = ConversationFactory(inbox=inbox, assignee=restricted, inbound_count=3)
+    monkeypatch.setattr(pages, "thread_context", lambda request, chosen: threads.mark_read(chosen, request.user))
+    response = looking.get(reverse("desk:conversation", args=[own.pk]), headers=HX)
+    assert (response.status_code, response["X-Error"]) == (422, "viewing_as")
+    assert not ConversationRead.objects.exists()
 
 
 def test_nobody_but_managers_may(sign_in, agent, restricted, conversation):
