@@ -200,7 +200,6 @@ def test_on_a_phone_views_stand_below_and_every_target_is_large(open_desk: OpenD
 
 
 def test_a_manager_looks_on_and_changes_nothing(open_desk: OpenDesk, simulation: Simulation, watch: Watch) -> None:
-    watch.allow("422")
     customer = simulation.customer("Elsa")
     customer.writes("Para Luis")
     luis = open_desk(LUIS)
@@ -218,9 +217,15 @@ def test_a_manager_looks_on_and_changes_nothing(open_desk: OpenDesk, simulation:
     expect(marta.row(customer)).to_be_visible()
     marta.open(customer)
     expect(luis.page.locator("[data-viewers] .avatar")).to_have_count(0)
+    marta.page.wait_for_timeout(600)
+    assert watch.complaints == []  # it is not marked as read, which would be refused
+    watch.allow("422")
     marta.page.locator("[data-log]").focus()
     marta.page.keyboard.press("e")
     expect(marta.page.get_by_test_id("toasts")).not_to_be_empty()
+    told, tools = (marta.page.locator(place).bounding_box() for place in (".toast", ".composer"))
+    assert told["y"] + told["height"] < tools["y"] - 100
+    assert told["x"] >= marta.page.locator("#pane").bounding_box()["x"]
     expect(luis.page.get_by_test_id("resolve")).to_be_visible()
     customer.writes("¿Me ve alguien?")
     expect(marta.bubble("¿Me ve alguien?")).to_be_visible()

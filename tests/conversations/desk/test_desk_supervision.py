@@ -220,3 +220,8 @@ def test_a_restricted_agent_hears_only_of_theirs(restricted, hidden, team):
     access = access_of([restricted])[restricted.pk]
     assert access.groups == {f"u.{restricted.pk}", f"team.{team.pk}"}
     assert access.is_restricted
+
+
+def test_nothing_is_marked_as_read_for_who_is_looked_at(looking, sign_in, restricted):
+    assert '"read_on": "never"' in looking.get("/inbox/").content.decode()
+    assert '"read_on": "never"' not in sign_in(restricted).get("/inbox/").content.decode()
