@@ -168,7 +168,9 @@ def assign(
 
 @in_transaction
 def set_status(conversation: Conversation, status: str, *, by: User, version: int | None = None) -> Conversation:
-    """Resolve or reopen; the same status again changes nothing. Raises Conflict if `version` is stale."""
+    """Resolve, or reopen (whoever still had no answer waits again); the same status again changes nothing. Raises
+    Conflict if `version` is stale.
+    """
     row = current(conversation, version)
     if row.status == status:
         return row
@@ -184,11 +186,6 @@ def set_status(conversation: Conversation, status: str, *, by: User, version: in
     row.save(update_fields=["status", "snoozed_until", "waiting_since", "version"])
     events.record(row, kind, by=by, what=["status"])
     return row
-
-
-def reopen(conversation: Conversation, *, by: User, version: int | None = None) -> Conversation:
-    """Back to the open ones; whoever still had no answer waits again. Raises Conflict if `version` is stale."""
-    return set_status(conversation, Conversation.Status.OPEN, by=by, version=version)
 
 
 @in_transaction

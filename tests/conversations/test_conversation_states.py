@@ -135,11 +135,11 @@ def test_who_reopens_what_was_never_answered_lets_them_wait_again(agent):
     assert asked
     threads.set_status(row, "resolved", by=agent)
     assert fresh(row).waiting_since is None
-    threads.reopen(row, by=agent)
+    threads.set_status(row, "open", by=agent)
     assert fresh(row).waiting_since == asked
     MessageFactory(conversation=row, outbound=True, sort_at=asked + HOUR)
     threads.set_status(row, "resolved", by=agent)
-    threads.reopen(row, by=agent)
+    threads.set_status(row, "open", by=agent)
     assert fresh(row).waiting_since is None
 
 
@@ -195,7 +195,7 @@ def test_a_tag_is_found_whatever_its_case_and_made_once():
     [
         lambda row, by: snoozing.snooze(row, by=by, until=None, version=1),
         lambda row, by: threads.set_priority(row, Priority.LOW, by=by, version=1),
-        lambda row, by: threads.reopen(row, by=by, version=1),
+        lambda row, by: threads.set_status(row, "open", by=by, version=1),
         lambda row, by: labels.tag(row, TagFactory(), by=by, version=1),
     ],
 )
