@@ -11,7 +11,7 @@ from crm.foundation import clock, work
 from tests.conversations.desk.test_desk_writing import note, send
 from tests.factories import MessageFactory, UserFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
 
 def test_what_is_held_back_does_not_leave_and_can_be_undone(desk, conversation, settings):
