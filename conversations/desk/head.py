@@ -39,18 +39,27 @@ class TagChoice:
     is_on: bool
 
 
+def moments() -> dict[str, dt.datetime]:
+    """When "later" (a quarter of an hour, three hours on), "tomorrow" and "monday" (at nine) are, in the active time
+    zone.
+    """
+    now = timezone.localtime(clock.now())
+    return {
+        "later": _quarter_after(now + dt.timedelta(hours=LATER_HOURS)),
+        "tomorrow": _morning(now.date() + dt.timedelta(days=1)),
+        "monday": _morning(now.date() + dt.timedelta(days=7 - now.weekday())),
+    }
+
+
 def snooze_choices() -> list[Choice]:
     """Until they write, later today, tomorrow and Monday at nine, in the active time zone."""
-    now = timezone.localtime(clock.now())
+    at, today = moments(), timezone.localtime(clock.now()).date()
     choices = [Choice("reply", "reply", _("Until they write"))]
-    later = _quarter_after(now + dt.timedelta(hours=LATER_HOURS))
-    if later.date() == now.date():
-        choices.append(_choice("later", _("Later today"), later, "TIME_FORMAT"))
-    tomorrow = now.date() + dt.timedelta(days=1)
-    choices.append(_choice("tomorrow", _("Tomorrow"), _morning(tomorrow), "TIME_FORMAT"))
-    monday = now.date() + dt.timedelta(days=7 - now.weekday())
-    if monday != tomorrow:
-        choices.append(_choice("monday", _("Next Monday"), _morning(monday), "MONTH_DAY_FORMAT", "TIME_FORMAT"))
+    if at["later"].date() == today:
+        choices.append(_choice("later", _("Later today"), at["later"], "TIME_FORMAT"))
+    choices.append(_choice("tomorrow", _("Tomorrow"), at["tomorrow"], "TIME_FORMAT"))
+    if at["monday"] != at["tomorrow"]:
+        choices.append(_choice("monday", _("Next Monday"), at["monday"], "MONTH_DAY_FORMAT", "TIME_FORMAT"))
     return choices
 
 
