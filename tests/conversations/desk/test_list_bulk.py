@@ -1,18 +1,21 @@
 """Many conversations at once: what changes, what is left and why, and taking it back."""
 
+import contextlib
 import datetime as dt
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.desk import bulk
+from conversations.live import publish
 from conversations.live.models import LiveHint
 from conversations.messaging import threads
 from conversations.messaging.models import Conversation, ConversationEvent, ConversationTag
+from conversations.notices.models import Notice
 from crm.foundation import clock
-from tests.factories import ConversationFactory, TagFactory, UserFactory
+from tests.factories import ConversationFactory, MessageFactory, TagFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
@@ -100,6 +103,50 @@ def test_a_restricted_agent_changes_only_theirs_and_may_take_back_what_they_gave
     assert Conversation.objects.get(pk=rows[0].pk).assignee == user
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_transaction_that_is_tried_again_changes_every_row(desk, rows, monkeypatch):
+    announce, failing = publish.together, [True]
+
+    @contextlib.contextmanager
+    def deadlock_once():
+        with announce():
+            yield
+        if failing and failing.pop():
+            raise OperationalError("deadlock detected")
+
+    monkeypatch.setattr(publish, "together", deadlock_once)
+    told = post(desk, rows, "priority", "4").json()
+    assert (told["changed"], told["skipped"]) == (3, [])
+    assert values("priority") == [(4,)] * 3
+
+
+def test_who_has_lost_the_inbox_meanwhile_takes_no_assignment_back(sign_in, agent, rows, team):
+    client = sign_in(agent)
+    response = post(client, rows, "assign", "me")
+    agent.memberships.all().delete()
+    told = undo(client, response).json()
+    assert (told["changed"], told["skipped"]) == (0, [["You no longer see this conversation.", 3]])
+    assert values("assignee") == [(agent.pk,)] * 3
+
+
+@pytest.mark.parametrize("status", ["pending", "dormant"])
+@pytest.mark.parametrize(("action", "value"), [("snooze", "tomorrow"), ("status", "resolved")])
+def test_undo_gives_back_the_status_that_was(desk, rows, status, action, value):
+    Conversation.objects.update(status=status)
+    response = post(desk, rows, action, value)
+    assert undo(desk, response).json()["changed"] == 3
+    assert values("status") == [(status,)] * 3
+
+
+def test_what_is_read_has_no_unread_mentions(desk, agent, rows):
+    for row in rows:
+        note = MessageFactory(conversation=row, note=True)
+        Notice.objects.create(user=agent, conversation=row, message=note)
+    threads.mark_read(rows[0], agent)
+    assert post(desk, rows, "read").json()["changed"] == 3
+    assert not Notice.objects.filter(read_at=None).exists()
+
+
 def test_undo_leaves_what_somebody_changed_since(desk, rows):
     response = post(desk, rows, "priority", "4")
     threads.set_priority(rows[0], Conversation.Priority.LOW, by=UserFactory(manager=True))
@@ -136,6 +183,7 @@ def test_a_token_is_for_one_person_and_a_minute(sign_in, agent, rows, monkeypatc
         ({"ids": "1", "action": "snooze", "value": "9999-12-31T23:59"}, 400),
         ({"ids": "1", "action": "snooze", "value": "0001-01-01T00:00"}, 400),
         ({"query": "view=all", "as_of": "x", "action": "read"}, 400),
+        ({"query": "view=all", "as_of": "9999-12-31T23:59:59-23:59", "action": "read"}, 400),
         ({"query": "view=all", "as_of": "2026-11-22", "after": "x", "action": "read"}, 400),
     ],
 )  # fmt: skip
