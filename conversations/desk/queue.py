@@ -29,6 +29,7 @@ PINNED_VIEWS = ("mine", "unassigned", "all")
 STATUSES = ("open", "snoozed", "resolved", "all")
 # Views of one status; in the others it may be chosen, and is "open" if nothing is said.
 STATUS_OF = {"waiting": "open", "closing": "open", "snoozed": "snoozed", "resolved": "resolved"}
+PRIORITIES = tuple(map(str, Conversation.Priority.values))
 WINDOWS = ("open", "closing", "closed", "never")
 SORTS = ("recent", "waiting", "closing", "priority", "oldest", "created")
 SORT_OF = {"waiting": "waiting", "closing": "closing", "snoozed": "waking", "mentions": "mentioned"}
@@ -106,7 +107,7 @@ class ViewQuery:
             unread=query.get("unread") == "1",
             waiting=query.get("waiting") == "1",
             window=_one_of(query, "window", WINDOWS),
-            priorities=tuple(part for part in _keys(query, "priority") if part in "01234"),
+            priorities=tuple(part for part in _keys(query, "priority") if part in PRIORITIES),
             since=_day(query, "since"),
             until=_day(query, "until"),
             sort=_one_of(query, "sort", SORTS) or SORT_OF.get(view, "recent"),

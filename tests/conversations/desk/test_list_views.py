@@ -7,7 +7,7 @@ import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
-from conversations.desk import queue
+from conversations.desk import queue, saved_views
 from conversations.desk.models import SavedView
 from conversations.desk.queue import ViewQuery
 from conversations.messaging import labels
@@ -54,7 +54,7 @@ def test_a_query_has_one_spelling():
     "text",
     [
         "view=x&status=x&sort=x&window=x", "assignee=-1&team=1.5&inbox=%00&tag=a,b&priority=9", "since=2026-13-45",
-        "since=0001-01-01&until=9999-12-31", f"assignee={'9' * 40}&tag={'x,' * 400}", "tag=٣&team=²",
+        "since=0001-01-01&until=9999-12-31", f"assignee={'9' * 40}&tag={'x,' * 400}", "tag=٣&team=²", "priority=12",
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_falls_back(desk, text):
@@ -286,3 +286,35 @@ def test_saved_views_are_counted(desk, inbox):
     pk = SavedView.objects.get().pk
     html = desk.get(reverse("desk:counts")).content.decode()
     assert f'data-testid="count-saved-{pk}">3<' in html
+
+
+@pytest.mark.parametrize("query", ["view=all&status=all&priority=4", "view=resolved", "view=mentions"])
+def test_a_saved_view_of_everything_that_ever_was_is_not_counted(desk, agent, query):
+    save(desk, "Long", query=query)
+    view = SavedView.objects.get()
+    assert saved_views.counters(agent, [view]) == {}
+    html = desk.get(reverse("desk:counts")).content.decode()
+    assert re.search(rf'data-testid="count-saved-{view.pk}">\d', html) is None
+
+
+def test_a_view_that_asks_for_too_much_is_refused_with_a_sentence(desk):
+    answer = save(desk, "Long", query="view=all&q=" + "%F0%9F%8C%B5" * 100)
+    assert answer.status_code == 422
+    assert "asks for too much" in answer.content.decode()
+    assert not SavedView.objects.exists()
+
+
+def test_the_views_of_a_team_outlive_who_made_them(sign_in, agent, team):
+    client = sign_in(agent)
+    save(client, "Mine")
+    save(client, "Ours", team=team.pk)
+    agent.delete()
+    assert list(SavedView.objects.values_list("name", "owner")) == [("Ours", None)]
+    assert "Ours" in sign_in(UserFactory(teams=[team])).get(reverse("desk:inbox")).content.decode()
+
+
+def test_a_tag_name_of_control_characters_breaks_no_list(desk, inbox):
+    row = ConversationFactory(inbox=inbox)
+    for name in ("a\x1eb", "c\x1fd", "e\x1e3\x1ff"):  # of a release that took them
+        ConversationTag.objects.create(conversation=row, tag=TagFactory(name=name))
+    assert shown(desk, view="all")[0] == [row.pk]
