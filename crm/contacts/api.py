@@ -29,10 +29,24 @@ class IdentitySerializer(serializers.ModelSerializer[ChannelIdentity]):
         read_only_fields = fields
 
 
+class TagName(serializers.CharField):
+    """The name of a tag, in one line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=profile.TAG_MAX, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """As it is kept."""
+        try:
+            return profile.tag_name(super().to_internal_value(data))
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
 class TagNames(serializers.ListField):
     """Tags by their names; unknown ones are made."""
 
-    child = serializers.CharField(max_length=50)
+    child = TagName()
 
     def get_attribute(self, instance: Contact) -> list[str]:
         """The names, from the prefetched tags."""
@@ -158,7 +172,7 @@ class ContactViewSet(
 class TagSerializer(serializers.ModelSerializer[Tag]):
     """A label for contacts."""
 
-    name = serializers.CharField(max_length=50)
+    name = TagName()
     colour = serializers.IntegerField(min_value=0, max_value=15, required=False, help_text="0–15, a class of colours.")
 
     class Meta:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from crm.contacts.attributes import InvalidValue, read
 from crm.contacts.models import Contact, ContactChange, ContactNote, CustomAttribute
 from tests.api import Integrator
 from tests.factories import ContactFactory, ConversationFactory, InboxFactory, TagFactory, TeamFactory, UserFactory
@@ -163,3 +164,9 @@ def test_contacts_are_found_by_tag_and_language(api):
     for query in ({"tag": "ñandú"}, {"language": "es"}):
         assert [row["name"] for row in api.get("contacts/", **query).json()["results"]] == ["Ana"]
     assert api.get("contacts/", tag="nobody has it").json()["results"] == []
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**15), float("inf"), float("nan"), "9" * 400])
+def test_a_number_beyond_all_numbers_is_refused(value):
+    with pytest.raises(InvalidValue):
+        read(CustomAttribute(type="number"), value)
