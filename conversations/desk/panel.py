@@ -274,8 +274,8 @@ def files_of(conversation: Conversation, user: User, before: str = "") -> tuple[
     if before:
         at, _space, pk = before.partition(" ")
         moment, key = dt.datetime.fromisoformat(at), uuid.UUID(pk)
-        if moment.tzinfo is None:
-            raise ValueError("without a zone")
+        if moment.tzinfo is None or not dt.MINYEAR < moment.year < dt.MAXYEAR:
+            raise ValueError("without a zone, or of no time that could be told in another")
         rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=key))
     found = list(rows.select_related("message").order_by("-created_at", "-pk")[: FILES + 1])
     shown = [

@@ -244,7 +244,9 @@ def test_older_notes_and_files_come_page_by_page(desk, conversation, agent):
         for number in range(25):
             assert seen.count(f"{what}-{number:02d}.") in (1, 2), number
         assert "not sent" not in seen
-    for cursor in ("x", "2026-01-01 x", "9" * 40, "2026-01-01T00:00:00 00000000-0000-0000-0000-000000000000"):
+    nobody = "00000000-0000-0000-0000-000000000000"
+    ends = (f"9999-12-31T23:59:59-23:59 {nobody}", f"0001-01-01T00:00:00+23:59 {nobody}")
+    for cursor in ("x", "2026-01-01 x", "9" * 40, f"2026-01-01T00:00:00 {nobody}", *ends):
         assert desk.get(url("panel-files", conversation), {"cursor": cursor}).status_code == 404
     assert desk.get(url("contact-notes", conversation), {"cursor": "x"}).status_code == 400
 
