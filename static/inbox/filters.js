@@ -1,8 +1,9 @@
 // What the list shows: views, filters, order, search, saved views; and the list after a gap.
-import { $, $$, data, emit, fragment, http, lazy, on, Refused, SessionLost, t, toast } from "./ui.js";
+import { $, $$, data, emit, fragment, http, lazy, on, SessionLost, t, toast, why } from "./ui.js";
 import { fetchPage, idOf, merge, pull, refill, select, selected, spell, STATUS } from "./list.js";
 
-const region = $("#list"), rows = $("[data-rows]"), filters = $("[data-filters]"), field = filters.elements.q;
+const region = $("#list"), rows = $("[data-rows]"), filters = $("[data-filters]"), field = filters.elements.q, scroller = $("[data-list-body]");
+let shown = data.query;
 
 /** The query of now with some of its parts changed. */
 function changed(parts) {
@@ -30,22 +31,42 @@ function describe(query) {
   markViews();
   filters.elements.view.value = view;
   if (field !== document.activeElement) field.value = data.q;
+  for (const tool of $$("[data-toggle]", region)) tool.setAttribute("aria-pressed", wanted.has(tool.dataset.toggle));
+  $("[data-sort-by]").value = wanted.get("sort") || "";
 }
 
-/** Loads the list anew for a view query. */
-export async function show(query) {
+/** Loads the list anew for a view query, to where it stood; false if it could not be: then everything is as it was. */
+export async function show(query, top = 0) {
+  const ids = [...pull.ids, ...pull.flying];
   describe(query);
   pull.clear();
-  selected().forEach((id) => select(id, false));
+  select(selected(), false);
   region.setAttribute("aria-busy", "true");
   searched();
   try {
     const content = await page();
-    if (!content) return;
+    if (!content) return true;
     refill(content);
-    $("[data-list-body]").scrollTop = 0;
+    shown = query;
+    await stand(top);
+    return true;
   } catch (error) {
     if (!(error instanceof SessionLost)) toast(t("not_loaded"), "danger");
+    describe(shown);
+    searched();
+    ids.forEach((id) => pull.add(id));
+    return false;
+  }
+}
+
+/** Puts the list where it stood; rows further down are loaded on the way. */
+export async function stand(top) {
+  const query = shown;
+  scroller.scrollTop = top;
+  for (let tries = 0; top && tries < 60 && query === shown; tries += 1) {
+    scroller.scrollTop = top;
+    await new Promise((done) => { setTimeout(done, 50); });
+    if (Math.abs(scroller.scrollTop - top) < 2 || (tries > 3 && !$(".sentinel", rows))) return;
   }
 }
 
@@ -75,10 +96,8 @@ export async function resync() {
 }
 
 /** Shows another query and puts it into the address. */
-function choose(query) {
-  if (query === data.query) return;
-  show(query);
-  emit("query", query);
+async function choose(query) {
+  if (query !== data.query && await show(query) && query === data.query) emit("query", query);
 }
 
 /** People and messages from everywhere, below the rows, while something is searched. */
@@ -93,9 +112,7 @@ export function clicked(tool) {
     $("#views-menu").hidePopover();
     choose(spell(viewKey && data.q ? `${viewQuery}&q=${encodeURIComponent(data.q)}` : viewQuery));
   } else if (toggle) {
-    const is = tool.getAttribute("aria-pressed") !== "true";
-    tool.setAttribute("aria-pressed", is);
-    choose(changed({ [toggle]: is ? "1" : "" }));
+    choose(changed({ [toggle]: tool.getAttribute("aria-pressed") === "true" ? "" : "1" }));
   } else if ("clearFilters" in tool.dataset) {
     field.value = "";
     choose(spell(`view=${data.view}`));
@@ -132,7 +149,7 @@ async function keep(form) {
     return "";
   } catch (error) {
     if (error instanceof SessionLost) return "";
-    const reason = (error instanceof Refused && error.reason) || t("not_done");
+    const reason = why(error);
     if (form.action !== "save") toast(reason, "danger");
     return reason;
   }
@@ -189,5 +206,6 @@ export function start() {
   region.addEventListener("change", (event) => { if ("sortBy" in event.target.dataset) choose(changed({ sort: event.target.value })); });
   on("go", (query) => choose(spell(query)));
   setInterval(() => { if (!document.hidden && data.view === "closing") resync(); }, 60000);
-  searched();
+  if (field.value.trim() !== data.q) search(); // written before this script was there
+  else searched();
 }

@@ -1,6 +1,6 @@
 // The keys of the inbox, as the table in the help says. Never with Alt or AltGr; single ones never while typing or in a dialog.
 import { $, $$, emit, lazy, pane, preferences } from "./ui.js";
-import { neighbour } from "./list.js";
+import { links, neighbour } from "./list.js";
 
 const help = $("#help"), SEQUENCE = 1500;
 const runs = Object.fromEntries($$("[data-key]", help).map((row) => [row.dataset.key, row.dataset.run]));
@@ -59,7 +59,7 @@ function escape(event) {
     else if (pane.contains(active)) $("[data-log]", pane)?.focus({ preventScroll: true });
     else active.blur();
   } else {
-    $(".row-link[aria-current]")?.focus();
+    ($(".row-link[aria-current]") || links().find((link) => link.tabIndex === 0) || $("#list")).focus();
   }
   event.preventDefault();
 }
@@ -74,7 +74,7 @@ function onKey(event) {
     lazy("palette").then((palette) => palette.toggle());
     return;
   }
-  if (isField(event.target) || $("dialog[open]")) return;
+  if (isField(event.target) || $("dialog[open], :popover-open")) return;
   const step = { ArrowDown: 1, ArrowUp: -1 }[key];
   if (step && event.target.closest?.(".rows")) { event.preventDefault(); move(step); return; }
   if (preferences.single_keys !== false && key.length === 1 && single(event)) event.preventDefault();

@@ -32,16 +32,12 @@ function markRail() {
   }
 }
 
-/** After a reload or Back the list stands where it stood; rows further down are loaded on the way. */
+/** After a reload or Back from elsewhere the list stands where it stood. */
 async function restoreScroll() {
   const [query, top] = (sessionStorage.getItem("list-scroll") || "").split(" ");
   const kind = performance.getEntriesByType("navigation")[0]?.type;
   if (query !== data.query || !["reload", "back_forward"].includes(kind)) return;
-  for (let tries = 0; tries < 20; tries += 1) {
-    scroller.scrollTop = top;
-    if (Math.abs(scroller.scrollTop - top) < 2 || !$(".sentinel", scroller)) return;
-    await new Promise((done) => { setTimeout(done, 100); });
-  }
+  (await lazy("filters")).stand(Number(top));
 }
 
 function bindMenu() {

@@ -40,7 +40,10 @@ export class Refused extends Error {
   }
 }
 
-export const isLogin = (response) => response.redirected && new URL(response.url).pathname === data.urlLogin;
+const isLogin = (response) => response.redirected && new URL(response.url).pathname === data.urlLogin;
+
+/** What the server says against it, or that it could not be done. */
+export const why = (error) => (error instanceof Refused && error.reason) || t("not_done");
 
 /** A request to our own server. Throws SessionLost, Refused (4xx, 5xx) or the network's own error. */
 export async function http(url, { form, signal, timeout = 20000 } = {}) {
@@ -91,6 +94,7 @@ export function toast(text, kind = "") {
   item.textContent = text;
   $("[data-toasts]").append(item);
   setTimeout(() => item.remove(), 6000);
+  return item;
 }
 
 export const strip = (name, shown) => { $(`[data-strip="${name}"]`).hidden = !shown; };
