@@ -12,9 +12,9 @@ const withQuery = (path) => `${path}?${data.query}`;
 let place = history.state?.place || 0, flight = null, returning = false;
 
 /** A step in the history; each remembers where the list stood. */
-function push(path) {
+function push(path, top = scroller.scrollTop) {
   if (path === here()) return;
-  tops[place] = scroller.scrollTop;
+  tops[place] = top;
   place += 1;
   history.pushState({ place }, "", path);
 }
@@ -118,7 +118,7 @@ thread.start();
 composer.start();
 list.start(Number(location.pathname.match(PATH)?.[1] || 0));
 mount();
-on("query", (query) => push(`${thread.current() ? location.pathname : data.urlInbox}?${query}`));
+on("query", ({ query, top }) => push(`${thread.current() ? location.pathname : data.urlInbox}?${query}`, top));
 on("open", openPath);
 on("conversation.removed", (hint) => {
   if (hint.c !== thread.current()) return;

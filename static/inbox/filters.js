@@ -97,7 +97,8 @@ export async function resync() {
 
 /** Shows another query and puts it into the address. */
 async function choose(query) {
-  if (query !== data.query && await show(query) && query === data.query) emit("query", query);
+  const top = scroller.scrollTop;
+  if (query !== data.query && await show(query) && query === data.query) emit("query", { query, top });
 }
 
 /** People and messages from everywhere, below the rows, while something is searched. */
