@@ -12,13 +12,15 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+from conversations.desk import media_list, past
 from conversations.ingest import pipeline, retention
 from conversations.live import replay
 from conversations.messaging import claiming, deliveries, outbox, portfolio
 from conversations.messaging.conversation_models import FEW
-from conversations.messaging.models import Conversation
+from conversations.messaging.models import Attachment, Conversation, Message
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
+from tests.factories import ConversationFactory, MessageFactory, UserFactory
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -116,6 +118,10 @@ def threads(archive):
     yield "thread", base
     yield "older messages", f"{reverse('desk:messages', args=[conversation.pk])}?before={newest.sort_key}"
     yield "newer messages", f"{reverse('desk:messages', args=[conversation.pk])}?after={newest.sort_key}"
+    yield "timeline of the person", reverse("desk:panel-timeline", args=[conversation.pk])
+    yield "files of the person", reverse("desk:panel-files", args=[conversation.pk])
+    picture = Attachment.objects.filter(kind="image", state="stored").first()
+    yield "pictures", f"{reverse('desk:media-list', args=[picture.conversation_id])}?around={picture.pk}"
 
 
 def searches():
@@ -173,3 +179,23 @@ def test_statements_carry_their_values():
     assert not connection.settings_dict["OPTIONS"].get("server_side_binding")
     connection.ensure_connection()
     assert connection.connection.prepare_threshold is None
+
+
+def test_notes_and_pictures_of_a_long_conversation_are_not_looked_for_among_everything():
+    conversation, manager = ConversationFactory(), UserFactory(manager=True)
+    rows = [MessageFactory.build(conversation=conversation, inbox=conversation.inbox) for _ in range(3000)]
+    Message.objects.bulk_create(rows)
+    MessageFactory(conversation=conversation, note=True)
+    files = [Attachment(conversation=conversation, message=row, kind="voice", state="stored") for row in rows]
+    files[7].kind = "image"
+    Attachment.objects.bulk_create(files)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    notes = past.NOTES[0].rows(conversation.contact, manager).order_by("-sort_at")[:20]
+    pictures = media_list._pictures(conversation).order_by("message__sort_at")
+    for found in (notes, pictures):
+        with heard() as statements:
+            assert len(found) == 1
+        ((sql, params),) = statements
+        read = {node["Relation Name"]: touched(node) for node in scans(plan_of(sql, params))}
+        assert max(read.values()) == 1, read
