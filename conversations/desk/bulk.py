@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from conversations.desk import head
 from conversations.live import publish
 from conversations.messaging import events, labels, snoozing, threads
 from conversations.messaging.models import Conversation, ConversationRead
@@ -26,7 +27,6 @@ IN_ONE_TRANSACTION = 100
 MOST = 5000
 UNDO_SECONDS = 60
 SALT = "desk.bulk"
-MORNING = dt.time(9)
 STATUSES = (Conversation.Status.OPEN, Conversation.Status.RESOLVED)
 Step = Callable[[Conversation], Any]
 
@@ -160,20 +160,16 @@ def _chosen(rows: Any, value: str) -> Any:
 
 
 def moment(value: str) -> dt.datetime | None:
-    """When a snooze ends: "reply" (None), "later", "tomorrow", "monday" at nine, or a local "2026-11-22T14:05"; raises
+    """When a snooze ends: "reply" (None), a moment of the head by its name, or a local "2026-11-22T14:05"; raises
     BadChange.
     """
-    now = timezone.localtime(clock.now())
-    days = {"tomorrow": 1, "monday": 7 - now.weekday()}
     if value == "reply":
         return None
-    if value == "later":
-        return (now + dt.timedelta(hours=3)).replace(second=0, microsecond=0)
-    if value in days:
-        return dt.datetime.combine(now.date() + dt.timedelta(days=days[value]), MORNING, now.tzinfo)
+    if value in (known := head.moments()):
+        return known[value]
     try:
         until = dt.datetime.fromisoformat(value)
-        return (until if until.tzinfo else until.replace(tzinfo=now.tzinfo)).astimezone(dt.UTC)
+        return (until if until.tzinfo else timezone.make_aware(until)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise BadChange(_("Choose when the conversation should come back.")) from None
 

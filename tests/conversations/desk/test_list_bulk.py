@@ -8,7 +8,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from conversations.desk import bulk
+from conversations.desk import bulk, head
 from conversations.live import publish
 from conversations.live.models import LiveHint
 from conversations.messaging import threads
@@ -127,6 +127,14 @@ def test_who_has_lost_the_inbox_meanwhile_takes_no_assignment_back(sign_in, agen
     told = undo(client, response).json()
     assert (told["changed"], told["skipped"]) == (0, [["You no longer see this conversation.", 3]])
     assert values("assignee") == [(agent.pk,)] * 3
+
+
+@pytest.mark.parametrize("value", ["later", "tomorrow", "monday"])
+def test_a_moment_is_the_same_for_many_as_for_one(value, monkeypatch):
+    at = dt.datetime(2026, 11, 18, 10, 7, 30, tzinfo=dt.UTC)
+    monkeypatch.setattr(clock, "now", lambda: at)
+    choice = next(choice for choice in head.snooze_choices() if choice.key == value)
+    assert bulk.moment(value).isoformat() == choice.value
 
 
 @pytest.mark.parametrize("status", ["pending", "dormant"])
