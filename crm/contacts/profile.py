@@ -150,7 +150,7 @@ def tag_name(text: str) -> str:
     name = _line(text, TAG_MAX)
     if not name:
         raise InvalidValue(_("Write the name of the tag."))
-    if not name.isprintable():
+    if not " ".join(text.split()).isprintable():
         raise InvalidValue(_("The name of a tag cannot contain invisible characters."))
     return name
 
