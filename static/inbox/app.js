@@ -132,4 +132,5 @@ for (const type of ["click", "change", "submit"]) pane.addEventListener(type, on
 outbox.start();
 bus.start();
 if (recall("panel")) lazy("panel").then((panel) => panel.follow());
-for (const name of ["keys", "presence", "layout", "notify"]) lazy(name).then((module) => module.start());
+Promise.all([lazy("filters"), ...["keys", "presence", "layout", "notify"].map(async (name) => (await lazy(name)).start())])
+  .then(() => { document.body.dataset.ready = ""; }); // everything answers now

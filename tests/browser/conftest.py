@@ -95,6 +95,8 @@ def open_desk(open_context: OpenContext, sessions: dict[str, Any]) -> OpenDesk:
             expect(page.get_by_test_id("list")).to_be_visible()
             page.wait_for_load_state()
             sessions[email] = context.storage_state()
+        if page.locator("#pane").count():
+            page.locator("body[data-ready]").wait_for()  # its keys and tools are loaded
         return Desk(page)
 
     return opened
