@@ -47,6 +47,7 @@ def page_labels() -> dict[str, str]:
 def _list_labels() -> dict[str, str]:
     return {
         "row_draft": _("✏️ Draft: {text}"),
+        "row_unsent": _("⚠️ Not sent"),
         "row_typing": _("{name} is typing…"),
         "row_noting": _("{name} is writing a note…"),
         "selected_one": _("{n} selected"),
@@ -71,6 +72,7 @@ def _thread_labels() -> dict[str, str]:
         "says": _("{name}: {text}"),
         "new_from_one": _("{n} new message from {name}"),
         "new_from_other": _("{n} new messages from {name}"),
+        "not_arrived": _("Not delivered: {text}"),
         "attachment": _("Attachment"),
         "your_note": _("Your note"),
         "not_here": _("That message is no longer here."),
@@ -86,6 +88,7 @@ def _thread_labels() -> dict[str, str]:
 def _composer_labels() -> dict[str, str]:
     return {
         "undo": _("Undo ({s} s)"),
+        "not_sent_to": _("Your message to {name} was not sent."),
         "send_anyway": _("Send anyway"),
         "is_typing": _("{name} is typing…"),
         "is_typing_note": _("{name} is writing a note…"),

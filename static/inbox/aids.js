@@ -1,16 +1,18 @@
 // What helps while one writes, loaded right after the page: tools, marks, suggestions, who types, the window's countdown,
 // and what comes back to the box.
-import { $, duration, emit, http, lazy, localTime, on, pane, serverNow, t } from "./ui.js";
+import { $, duration, emit, http, lazy, localTime, on, pane, recall, remember, serverNow, t } from "./ui.js";
 import * as thread from "./thread.js";
-import { bringBack, canReply, here, insert, switchTo } from "./composer.js";
+import { bringBack, canReply, here, keep, keyOf, switchTo } from "./composer.js";
 import * as tray from "./uploads.js";
 
-const RECEIPT = 20000, TYPING = 6000;
+const RECEIPT = 20000, TYPING = 6000, MONTH = 30 * 86400000;
 const TOKEN = /(^|\s)[/@][^\s/@]*( [^\s/@]*)?$/;
 const typers = new Map();
 let suggest = null, typedAt = 0, askedAt = 0;
 
 export { tray };
+
+const before = () => here.text.value.slice(0, here.text.selectionStart);
 
 async function onInput({ target }) {
   const { text, mode, root } = here;
@@ -19,13 +21,14 @@ async function onInput({ target }) {
     typedAt = Date.now();
     http(root.dataset.urlTyping, { form: {} }).catch(() => {});
   }
-  if (suggest || TOKEN.test(text.value.slice(0, text.selectionStart))) (suggest ||= await lazy("suggest")).look();
+  if (suggest || TOKEN.test(before())) (suggest ||= await lazy("suggest")).look();
 }
 
 function onKey(event) {
   if (event.target !== here.text || event.isComposing) return;
   const sign = (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey && { b: "*", i: "_" }[event.key.toLowerCase()];
   if (sign) mark(sign);
+  else if (!suggest && event.key === "Enter" && !event.shiftKey && TOKEN.test(before())) lazy("suggest").then((module) => (suggest = module).look(true));
   else if (!suggest?.onKey(event)) return;
   event.preventDefault();
   event.stopPropagation();
@@ -39,6 +42,17 @@ function showTyping() {
   const [one] = typers.values();
   const words = !one ? "" : typers.size > 1 ? t("several_typing") : t(one.mode === "note" ? "is_typing_note" : "is_typing", one);
   if (line.textContent !== words) line.textContent = words;
+}
+
+/** Puts words in place of a stretch of the text (else of the selection) as if they were typed. */
+export function insert(words, start = here.text.selectionStart, end = here.text.selectionEnd) {
+  const { text } = here;
+  text.focus();
+  text.setSelectionRange(start, end);
+  if (!document.execCommand("insertText", false, words)) {
+    text.setRangeText(words, start, end, "end");
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+  }
 }
 
 /** Puts WhatsApp's marks around the selection, or takes them away. */
@@ -69,7 +83,7 @@ function watch() {
 
 const tools = {
   emoji: async (button) => (await lazy("emoji")).open(button, (emoji) => insert(emoji)),
-  canned: () => insert(/(^|\s)$/.test(here.text.value.slice(0, here.text.selectionStart)) ? "/" : " /"),
+  canned: () => insert(/(^|\s)$/.test(before()) ? "/" : " /"),
   later: async () => (await lazy("schedule")).open(),
   record: async () => (await lazy("recorder")).start(),
   format: (button) => {
@@ -80,7 +94,10 @@ const tools = {
 };
 
 async function onClick({ target }) {
-  const find = (name) => target.closest(`[data-${name}]`);
+  const find = (name) => target.closest(`[data-${name}]`), menu = find("more-tools"), input = here.box && $("[data-file]", here.box);
+  if (menu?.matches(":popover-open") && target.closest("button, input")) menu.hidePopover();
+  if (input && (find("photo") || find("attach"))) input.accept = find("photo") ? "image/*,video/*" : "";
+  if (find("photo")) input.click();
   const tool = find("tool"), sign = find("mark"), dialog = find("dialog"), item = find("planned-edit") || find("planned-cancel");
   if (tool) tools[tool.dataset.tool](tool);
   else if (sign) mark(sign.dataset.mark);
@@ -88,11 +105,15 @@ async function onClick({ target }) {
   else if (item) (await lazy("schedule")).act(item);
 }
 
+/** Words for the box of a conversation that is not open, behind what waits there. */
+const stash = ({ c, mode, text }) => keep(c, mode, [recall(`draft:${keyOf(c, mode)}`), text].filter(Boolean).join("\n"));
+
 /** Brings back what was written: of a failed message, or of one that was undone. */
 function restore(entry) {
-  if (!entry || !here.box || entry.c !== thread.current()) return;
+  if (!entry) return;
+  if (entry.attachments.length) tray.restore(entry.attachments, entry.c);
+  if (entry.c !== thread.current()) { stash(entry); return; }
   switchTo(entry.mode);
-  if (entry.attachments.length) tray.restore(entry.attachments);
   bringBack(entry);
 }
 
@@ -100,7 +121,7 @@ pane.addEventListener("input", onInput);
 pane.addEventListener("keydown", onKey, true);
 pane.addEventListener("click", onClick);
 pane.addEventListener("focusout", (event) => { if (event.target === here.text) suggest?.close(); });
-on("composer-left", () => typers.clear());
+on("composer-left", () => { typers.clear(); typedAt = 0; });
 on("edit", restore);
 on("quote", (found) => {
   switchTo("reply");
@@ -125,6 +146,24 @@ on("message.created", (hint) => {
   showTyping();
 });
 on("conversation.updated", async (hint) => { if (hint.c === thread.current() && hint.what?.includes("scheduled")) (await lazy("schedule")).refresh(); });
-on("message.removed", (hint) => { if (hint.c === thread.current()) thread.article(hint.m)?.remove(); });
+
+/** A keyboard on the screen that covers the page instead of making it smaller (iOS): the page ends above it. */
+function fit() {
+  const { height, scale } = visualViewport, isCovered = document.documentElement.clientHeight - height * scale > 120;
+  document.body.style.blockSize = isCovered ? `${height}px` : "";
+  if (isCovered) scrollTo(0, 0);
+}
+
+/** When a draft was emptied is remembered for a month, so that no older one comes back. */
+function tidy() {
+  for (const [key, at] of Object.entries(localStorage)) {
+    const part = key.match(/^draft-at(:\d+:\d+:\w+)$/)?.[1];
+    if (part && at < Date.now() - MONTH && !localStorage[`draft${part}`]) remember(key, "");
+    else if (/^draft(-at)?:\d+:[a-z]+$/.test(key)) remember(key, ""); // kept before drafts said whose they are
+  }
+}
+
 setInterval(watch, 1000);
+visualViewport?.addEventListener("resize", fit);
+try { tidy(); } catch { /* storage is forbidden: nothing to tidy */ }
 emit("tray");

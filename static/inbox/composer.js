@@ -1,21 +1,23 @@
 // Writing: reply or note, drafts, counter, quote, and handing messages to the outbox; what helps with it is in aids.js.
-import { $, $$, config, csrf, emit, isTouch, lazy, on, pane, preferences, recall, remember, serverNow, t, uuid } from "./ui.js";
+import { $, $$, announce, config, csrf, data, emit, isTouch, lazy, me, on, pane, preferences, recall, remember, serverNow, t, uuid } from "./ui.js";
 import * as outbox from "./outbox.js";
 import * as thread from "./thread.js";
 
 const limits = { text: 4096, caption: 1024, note: 10000, ...config.limits };
 const SAVE = 2000;
-const VARIABLE = /\{\{\s*[a-z]+\.[\w-]+\s*\}\}/;
+const viewing = "viewing" in data; // as somebody else: their drafts are shown, nothing is kept
+export const VARIABLE = /\{\{\s*[a-z]+\.[\w-]+\s*\}\}/;
 
 /** What the lazy parts of the composer work on: elements of the open thread, and the mode. */
 export const here = { root: null, box: null, text: null, mode: "reply" };
 let tray = null, quote = null, dirty = false, stored = {}, keepTimer = 0, saveTimer = 0;
 
 export const canReply = () => $(".strip", here.box)?.dataset.canWrite === "1";
-const draftKey = (kind = here.mode) => `draft:${here.root.dataset.c}:${kind}`;
-const timeKey = (kind) => `draft-at:${here.root.dataset.c}:${kind}`;
+const current = () => Number(here.root.dataset.c);
+export const keyOf = (c, kind) => `${me}:${c}:${kind}`;
+const draftOf = (kind) => (viewing ? here.text.dataset[kind] : recall(`draft:${keyOf(current(), kind)}`));
 const files = () => (here.mode === "reply" && tray?.ready()) || [];
-const captioned = (file) => ["image", "video", "document"].includes(file?.kind);
+export const captioned = (file) => ["image", "video", "document"].includes(file?.kind);
 const most = () => (here.mode === "note" ? limits.note : captioned(files()[0]) ? limits.caption : limits.text);
 
 export function mount() {
@@ -32,11 +34,9 @@ export function mount() {
   $("[data-quote-clear]", box).addEventListener("click", () => { setQuote(null); text.focus(); });
   for (const kind of ["reply", "note"]) {
     stored[kind] = Boolean(text.dataset[kind]);
-    if (Number(text.dataset[`${kind}At`]) <= Number(recall(timeKey(kind)))) continue;
-    remember(draftKey(kind), text.dataset[kind]);
-    remember(timeKey(kind), text.dataset[`${kind}At`]);
+    if (Number(text.dataset[`${kind}At`]) > Number(recall(`draft-at:${keyOf(current(), kind)}`))) keep(current(), kind, text.dataset[kind], text.dataset[`${kind}At`]);
   }
-  setMode(recall(draftKey("note")) && !recall(draftKey("reply")) ? "note" : "reply");
+  setMode(draftOf("note") && !draftOf("reply") ? "note" : "reply");
   if (tray) tray.mount(root, mayAttach);
   else lazy("aids").then((aids) => { if (!tray) (tray = aids.tray).mount(here.root, mayAttach); }).catch(() => {});
 }
@@ -50,7 +50,7 @@ function setMode(kind) {
   box.dataset.mode = kind;
   for (const tab of $$(".tab", box)) tab.setAttribute("aria-pressed", String(tab.dataset.modeTab === kind));
   text.placeholder = text.dataset[kind === "note" ? "placeholderNote" : "placeholderReply"];
-  text.value = recall(draftKey());
+  text.value = draftOf(kind);
   dirty = false;
   showError("");
   update();
@@ -69,10 +69,10 @@ export function update() {
   box.classList.toggle("shut", mode === "reply" && !canReply());
   box.classList.toggle("blank", !text.value.trim() && !files().length);
   const length = [...text.value].length, limit = most();
-  const counter = $("[data-counter]", box);
-  counter.hidden = length < limit * 0.8;
+  const counter = $("[data-counter]", box), level = length > limit ? "over" : length < limit * 0.8 ? "" : "near";
   counter.textContent = `${length} / ${limit}`;
-  counter.classList.toggle("over", length > limit);
+  if (level && level !== counter.dataset.level) announce(counter.textContent);
+  counter.dataset.level = level;
   $("[data-send]", box).disabled = Boolean(tray?.busy());
   if (CSS.supports("field-sizing", "content")) return;
   text.style.height = "auto";
@@ -82,22 +82,26 @@ export function update() {
 function keepDraft() {
   clearTimeout(keepTimer);
   keepTimer = 0;
-  if (!here.text || !dirty) return;
-  remember(draftKey(), here.text.value);
-  remember(timeKey(here.mode), String(Math.round(serverNow())));
-  emit("draft", { c: thread.current(), text: here.text.value });
+  if (here.text && dirty) keep(current(), here.mode, here.text.value);
+}
+
+export function keep(c, mode, text, at = String(Math.round(serverNow()))) {
+  if (viewing) return;
+  remember(`draft:${keyOf(c, mode)}`, text);
+  remember(`draft-at:${keyOf(c, mode)}`, at);
+  emit("draft", { c, mode, text });
 }
 
 /** The draft for the agent's other devices; a beacon also leaves from a page that closes. */
 function saveDraft() {
   clearTimeout(saveTimer);
-  if (!here.text || !dirty) return;
+  if (!here.text || !dirty || viewing) return;
   dirty = false;
   const { mode, text } = here;
   if (!text.value && !stored[mode]) return;
   stored[mode] = Boolean(text.value);
   const form = new FormData();
-  for (const [name, value] of Object.entries({ mode, text: text.value, at: recall(timeKey(mode)), csrfmiddlewaretoken: csrf() })) form.append(name, value);
+  for (const [name, value] of Object.entries({ mode, text: text.value, at: recall(`draft-at:${keyOf(current(), mode)}`), csrfmiddlewaretoken: csrf() })) form.append(name, value);
   navigator.sendBeacon(here.box.dataset.urlDraft, form);
 }
 
@@ -119,17 +123,6 @@ function onKey(event) {
   } else if (event.key === "Enter" && (always || !(event.shiftKey || event.altKey || isTouch() || preferences.send_with === "ctrl_enter"))) {
     event.preventDefault();
     if (send() && always && event.shiftKey) $('[data-testid="resolve"]', root)?.click();
-  }
-}
-
-/** Puts words in place of a stretch of the text (else of the selection) as if they were typed. */
-export function insert(words, start = here.text.selectionStart, end = here.text.selectionEnd) {
-  const { text } = here;
-  text.focus();
-  text.setSelectionRange(start, end);
-  if (!document.execCommand("insertText", false, words)) {
-    text.setRangeText(words, start, end, "end");
-    text.dispatchEvent(new Event("input", { bubbles: true }));
   }
 }
 
@@ -190,8 +183,8 @@ export function bringBack({ text, quote: found }) {
 
 /** Shows a message and hands it to the outbox. */
 export function deliver(part) {
-  const { root, mode } = here, seen = $$(".msg[data-mid]", root).at(-1)?.dataset.sort || "0";
-  const entry = { reply_to: "", quote: null, ...part, c: thread.current(), mode, seen, url: mode === "note" ? root.dataset.urlNotes : root.dataset.urlMessages, client_id: uuid(), created: Date.now(), state: "pending" };
+  const { root } = here, { name, url: path } = root.dataset, mode = part.mode || here.mode, seen = $$(".msg[data-mid]", root).at(-1)?.dataset.sort || "0";
+  const entry = { reply_to: "", quote: null, ...part, c: current(), name, path, mode, seen, url: mode === "note" ? root.dataset.urlNotes : root.dataset.urlMessages, client_id: uuid(), created: Date.now(), state: "pending" };
   thread.showLocal(entry);
   outbox.enqueue(entry);
 }

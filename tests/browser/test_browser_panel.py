@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.customers import Customer, Simulation
 from tests.browser.desks import ANA, LUIS, MARTA, Desk
@@ -79,6 +79,24 @@ def test_a_field_is_saved_by_one_request_and_esc_restores_it(
     field(ana, "language").select_option("en")
     expect(ana.page.get_by_test_id("panel-status")).to_have_text(SAVED)
     assert len(posts) == 3
+
+
+def test_a_late_answer_stays_with_its_contact(open_desk: OpenDesk, customer: Customer, simulation: Simulation) -> None:
+    other = simulation.customer("Otra")
+    other.writes("Soy otra")
+    ana, held = with_panel(open_desk, customer), list[Route]()
+    ana.page.route("**/contact/", lambda route: held.append(route))
+    field(ana, "company").fill("Of Rosa")
+    field(ana, "company").press("Enter")
+    ana.open(other)
+    expect(ana.page.get_by_test_id("panel-title")).to_contain_text("Otra")
+    with ana.page.expect_response("**/contact/"):
+        held[0].continue_()
+    ana.page.wait_for_timeout(300)
+    expect(field(ana, "company")).to_have_value("")
+    ana.page.unroute("**/contact/")
+    ana.open(customer)
+    expect(field(ana, "company")).to_have_value("Of Rosa")
 
 
 def test_who_is_late_sees_both_values(open_desk: OpenDesk, customer: Customer, watch: Watch) -> None:

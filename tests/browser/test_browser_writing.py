@@ -173,6 +173,8 @@ def test_a_recording_is_discarded_with_the_conversation(open_desk, customer, sim
     ana.open(customer)
     ana.page.get_by_test_id("record").click()
     expect(ana.page.get_by_test_id("record-send")).to_be_visible()
+    expect(ana.page.get_by_test_id("note-tab")).to_be_hidden()  # what is recorded as a reply stays one
+    ana.page.keyboard.press("n")
     ana.open(other)
     expect(ana.page.get_by_test_id("recorder")).to_be_hidden()
     expect(ana.text).to_be_visible()
@@ -204,6 +206,76 @@ def test_an_undone_file_is_back_in_the_tray(open_desk, customer):
     ana.text.fill("look again")
     ana.text.press("Enter")
     assert customer.waits_for(1)[0]["image"]["caption"] == "look again"
+
+
+def test_what_waits_in_a_conversation_waits_until_one_comes_back(open_desk, customer, simulation):
+    other = simulation.customer("Paco")
+    other.writes("Hi")
+    ana = open_desk()
+    number = ana.open(customer)
+    ana.page.get_by_test_id("attach").set_input_files([{"name": "a.png", "mimeType": "image/png", "buffer": PNG}])
+    ana.page.get_by_test_id("caption").fill("of the first")
+    ana.text.fill("Only for Rosa")
+    ana.row(customer).click()  # the open one again
+    expect(ana.page.get_by_test_id("tray-item")).to_contain_text("a.png")
+    ana.open(other)
+    expect(ana.page.get_by_test_id("tray-item")).to_have_count(0)
+    expect(ana.text).to_have_value("")
+    expect(ana.row(customer)).to_contain_text("Only for Rosa")
+    ana.open(customer)
+    expect(ana.page.get_by_test_id("caption")).to_have_value("of the first")
+    expect(ana.text).to_have_value("Only for Rosa")
+    me = ana.page.locator("body").get_attribute("data-user")
+    keys = ana.page.evaluate("Object.keys(localStorage).filter((key) => key.startsWith('draft:'))")
+    assert keys == [f"draft:{me}:{number}:reply"]
+
+
+def test_what_is_undone_and_left_waits_in_its_conversation(open_desk, customer, simulation):
+    other = simulation.customer("Paco")
+    other.writes("Hi")
+    ana = open_desk()
+    ana.open(customer)
+    held = []
+    ana.page.route("**/undo/", lambda route: held.append(route))
+    ana.send("Wait, no")
+    ana.bubble("Wait, no").get_by_test_id("cancel").click()
+    ana.open(other)
+    held[0].continue_()
+    expect(ana.row(customer)).to_contain_text("Wait, no")
+    expect(ana.page.get_by_test_id("toasts").locator("p")).to_have_count(1)
+    expect(ana.text).to_have_value("")
+    ana.open(customer)
+    expect(ana.text).to_have_value("Wait, no")
+    assert customer.texts() == []
+
+
+def test_what_is_refused_after_one_left_is_told_with_the_way_back(open_desk, customer, simulation, watch):
+    watch.allow("422")
+    other = simulation.customer("Paco")
+    other.writes("Hi")
+    ana = open_desk()
+    ana.open(customer)
+    held = []
+    ana.page.route(re.compile(r"/messages/$"), lambda route: held.append(route))
+    ana.send("This one is refused")
+    ana.open(other)
+    held[0].fulfill(status=422, body="<p data-error>Not like this.</p>")
+    toast = ana.page.get_by_test_id("toasts")
+    expect(toast).to_contain_text(customer.name)
+    expect(ana.row(customer)).to_contain_text("⚠️")
+    toast.get_by_role("link").click()
+    expect(ana.bubble("This one is refused")).to_contain_text("Not like this.")
+    ana.bubble("This one is refused").locator('[data-act="local-delete"]').click()
+    expect(ana.row(customer)).not_to_contain_text("⚠️")
+
+
+def test_a_quick_enter_takes_the_answer_and_sends_nothing(open_desk, customer):
+    ana = open_desk()
+    ana.open(customer)
+    ana.text.press_sequentially("/hola")
+    ana.text.press("Enter")
+    expect(ana.text).to_have_value(re.compile("Rosa"))
+    assert customer.texts() == []
 
 
 def test_emoji_are_found_in_the_agents_language(open_desk, customer):
@@ -280,12 +352,21 @@ def test_it_fits_a_phone(open_desk, customer, width):
     ana.row(customer).tap()
     expect(ana.text).to_be_visible()
     assert ana.fits()
-    for name in ("emoji", "later", "template", "record"):
+    page = ana.page
+    targets = ["plus", "emoji", "record", "template", "photo", "plus-note", "canned", "later", "format"]
+    for name in targets:
+        if name == "template":
+            page.get_by_test_id("plus").tap()
         box = ana.page.get_by_test_id(name).bounding_box()
         assert box["width"] >= 44
         assert box["height"] >= 44
         assert box["x"] + box["width"] <= width
-    expect(ana.page.get_by_test_id("send")).to_be_hidden()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_test_id("photo").tap()
+    chooser.value.set_files([{"name": "a.png", "mimeType": "image/png", "buffer": PNG}])
+    expect(page.get_by_test_id("photo")).to_be_hidden()
+    page.locator("[data-remove]").tap()
+    expect(page.get_by_test_id("send")).to_be_hidden()
     ana.text.fill("x")
     expect(ana.page.get_by_test_id("send")).to_be_visible()
     expect(ana.page.get_by_test_id("record")).to_be_hidden()
