@@ -20,7 +20,7 @@ LONGEST = 10_000
 class Written:
     """An agent's drafts in a conversation by mode, and whether messages are planned to be sent later there."""
 
-    drafts: dict[str, tuple[str, int]]  # text and its time, in milliseconds
+    drafts: dict[str, tuple[str, int]]  # text and its time, in milliseconds; ("", 0) where nothing is begun
     has_scheduled: bool
 
 
@@ -32,7 +32,7 @@ def written(user: User, conversation: Conversation) -> Written:
     known = drafts.values_list("kind", "text", "updated_at").order_by()
     rows = list(known.union(alike.values_list("kind", "words", "at").order_by()))
     found = {kind: (text, int(at.timestamp() * 1000)) for kind, text, at in rows if kind != "later"}
-    return Written(found, has_scheduled=len(found) < len(rows))
+    return Written({mode: found.get(mode, ("", 0)) for mode in Draft.Mode.values}, has_scheduled=len(found) < len(rows))
 
 
 @in_transaction
