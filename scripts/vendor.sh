@@ -30,7 +30,7 @@ done
 
 icons="alarm-clock arrow-down arrow-left at-sign ban blocks bold bookmark calendar-clock check check-check chevron-down
     chevron-left chevron-right chevron-up circle-check circle-help clock code command contact copy download
-    ellipsis eye file flag forward history hourglass inbox info italic keyboard languages layers link
+    ellipsis eye file flag forward history hourglass image inbox info italic keyboard languages layers link
     list-filter lock log-out mail mail-open map-pin megaphone message-circle message-square mic minus moon
     package panel-right paperclip pause pencil phone pin pin-off play plus refresh-cw reply rotate-ccw rotate-cw
     search send settings shopping-cart sliders-horizontal smartphone smile smile-plus square square-check
