@@ -109,9 +109,53 @@ def test_several_are_resolved_at_once_and_taken_back(open_desk: OpenDesk, simula
     page.mouse.move(900, 300)
     for person in people:
         expect(luis.row(person)).to_have_count(0)
-    page.get_by_test_id("bulk-undo").click()
+    page.locator(".row-link[tabindex='0']").focus()
+    page.keyboard.press("Tab")
+    if page.locator("[data-more]:focus").count():
+        page.keyboard.press("Tab")
+    expect(page.get_by_test_id("bulk-undo")).to_be_focused()
+    page.keyboard.press("Enter")
     for person in people:
         expect(luis.row(person)).to_be_visible()
+
+
+def test_back_finds_list_conversation_and_place(open_desk: OpenDesk) -> None:
+    ana = open_desk(ANA, "/inbox/?view=all&status=all")
+    page, body = ana.page, ana.page.locator("[data-list-body]")
+    ana.rows.last.scroll_into_view_if_needed()
+    ana.rows.nth(45).scroll_into_view_if_needed()
+    link = ana.rows.nth(44).locator(".row-link")
+    opened = link.get_attribute("data-open") or ""
+    link.click()
+    expect(ana.thread).to_have_attribute("data-c", opened)
+    place = body.evaluate("(body) => body.scrollTop")
+    page.get_by_test_id("view-mine").click()
+    expect(page).to_have_url(re.compile("view=mine$"))
+    ana.rows.nth(1).locator(".row-link").click()
+    expect(ana.thread).not_to_have_attribute("data-c", opened)
+    page.go_back()
+    expect(ana.thread).to_have_attribute("data-c", opened)
+    page.go_back()
+    expect(page.locator("body")).to_have_attribute("data-view", "all")
+    page.wait_for_function(
+        "(top) => Math.abs(document.querySelector('[data-list-body]').scrollTop - top) <= 2", arg=place
+    )
+    expect(ana.thread).to_have_attribute("data-c", opened)
+
+
+def test_what_cannot_be_loaded_leaves_everything_as_it_was(open_desk: OpenDesk, watch: Watch) -> None:
+    watch.allow_lost_network()
+    ana = open_desk(ANA)
+    page, rows = ana.page, order(ana)
+    page.route("**/inbox/list/**", lambda route: route.abort())
+    page.get_by_test_id("only-unread").click()
+    expect(page.get_by_test_id("toasts")).not_to_be_empty()
+    expect(page.get_by_test_id("only-unread")).to_have_attribute("aria-pressed", "false")
+    assert page.url.endswith("/inbox/?view=all")
+    assert order(ana) == rows
+    page.unroute("**/inbox/list/**")
+    page.get_by_test_id("only-unread").click()
+    expect(page).to_have_url(re.compile("unread=1$"))
 
 
 def test_rows_are_selected_by_key(open_desk: OpenDesk) -> None:

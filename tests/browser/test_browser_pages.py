@@ -75,6 +75,7 @@ def choose(desk: Desk, language: str, theme: str) -> None:
         desk.open_menu()
         with desk.page.expect_navigation():
             desk.page.get_by_test_id("language").select_option(language)
+        desk.page.locator("body[data-ready]").wait_for()
     if desk.page.get_by_test_id("theme").input_value() != theme:
         desk.open_menu()
         desk.page.get_by_test_id("theme").select_option(theme)

@@ -73,6 +73,16 @@ def test_two_keys_go_to_a_view(open_desk: OpenDesk) -> None:
     expect(luis.page.locator("body")).to_have_attribute("data-view", "all")
 
 
+def test_a_quick_enter_takes_what_was_typed(open_desk: OpenDesk) -> None:
+    luis = open_desk(LUIS)
+    luis.page.keyboard.press("Control+k")
+    expect(luis.page.get_by_test_id("palette-option").first).to_be_visible()
+    luis.page.keyboard.type("resueltas")
+    luis.page.keyboard.press("Enter")
+    expect(luis.page.locator("body")).to_have_attribute("data-view", "resolved")
+    expect(luis.page.get_by_test_id("palette")).to_be_hidden()
+
+
 def test_the_palette_finds_acts_and_goes(open_desk: OpenDesk, simulation: Simulation) -> None:
     customer = simulation.customer("Berta")
     customer.writes("Por la paleta")
@@ -137,11 +147,10 @@ def test_preferences_hold_at_once_in_every_tab_and_after_a_reload(open_desk: Ope
     luis.page.get_by_test_id("settings-dnd").select_option("60")
     expect(luis.page.get_by_test_id("settings-dnd").locator("option").first).to_have_text(re.compile(r"\d\d:\d\d"))
     luis.page.reload()
-    expect(luis.page.locator("body")).to_have_attribute("data-density", "compact")
+    expect(luis.page.locator("body[data-ready]")).to_have_attribute("data-density", "compact")
     luis.open_menu()
     luis.page.get_by_test_id("language").select_option("en")
-    expect(luis.page.locator("html")).to_have_attribute("lang", "en")
-    luis.page.wait_for_load_state()
+    expect(luis.page.locator("html[lang=en] body[data-ready]")).to_be_visible()
     luis.open_menu()
     luis.page.get_by_test_id("language").select_option("es")
     expect(luis.page.locator("html")).to_have_attribute("lang", "es")
