@@ -106,6 +106,9 @@ def test_a_refused_message_says_why_and_can_be_tried_again(open_desk: OpenDesk, 
     customer.writes("Hola")
     ana = open_desk(ANA)
     ana.open(customer)
+    with ana.page.expect_response(lambda answer: "typing" in answer.url):
+        ana.text.fill("¿")  # the customer's phone is told first: that is a call of its own
+    ana.page.wait_for_timeout(700)
     simulation.settings(fail={"code": 131026, "count": 1})
     ana.send("¿Te llega esto?")
     failed = ana.bubble("¿Te llega esto?")
