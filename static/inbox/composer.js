@@ -27,7 +27,7 @@ export function mount() {
   const root = here.root = $(".thread", pane);
   quote = null;
   if (!root) { here.box = here.text = null; return; }
-  const box = here.box = $("[data-composer]", root), text = here.text = $("[data-text]", box);
+  const box = here.box = $("[data-composer]", root), text = here.text = $("textarea[data-text]", box);
   text.addEventListener("keydown", onKey);
   text.addEventListener("input", onInput);
   $("[data-write]", box).addEventListener("submit", (event) => { event.preventDefault(); send(); });
