@@ -28,8 +28,7 @@ ARGUMENTS = (
 def product() -> Iterator[Product]:
     """A demo as `make run` starts it."""
     with Product(demo=True) as product:
-        product.manage("setup")
-        yield product.start()
+        yield product.furnish().start()
 
 
 @pytest.fixture(scope="module")

@@ -76,7 +76,7 @@ def test_what_arrived_during_a_cut_is_there_afterwards(
     say(f"{missed} missed messages there after", round((now() - start) * 1000))
     ids = ana.ids()
     assert len(set(ids)) == len(ids)
-    texts = re.findall(r"mensaje (\d+)\.", ana.page.locator("[data-items]").inner_text())
+    texts = re.findall(r"mensaje (\d+)\.", ana.page.locator("[data-items]").text_content() or "")
     assert len(texts) == len(set(texts)) >= min(missed, IN_PAGE)
     expect(ana.preview(customer)).to_contain_text("mensaje")
     customer.writes("y el último")

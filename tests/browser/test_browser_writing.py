@@ -1,6 +1,7 @@
 """The composer in a browser: what an agent writes, takes back, sends later, records, and shares with colleagues."""
 
 import re
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -23,8 +24,7 @@ PNG = bytes.fromhex(
 def product() -> Iterator[Product]:
     """A demo in which what was sent can be undone for four seconds."""
     with Product(demo=True, undo_send_seconds=4) as product:
-        product.manage("setup")
-        yield product.start()
+        yield product.furnish().start()
 
 
 @pytest.fixture(scope="module")
@@ -239,6 +239,9 @@ def test_what_is_undone_and_left_waits_in_its_conversation(open_desk, customer, 
     ana.page.route("**/undo/", lambda route: held.append(route))
     ana.send("Wait, no")
     ana.bubble("Wait, no").get_by_test_id("cancel").click()
+    deadline = time.monotonic() + 10
+    while not held and time.monotonic() < deadline:
+        ana.page.wait_for_timeout(50)
     ana.open(other)
     held[0].continue_()
     expect(ana.row(customer)).to_contain_text("Wait, no")
