@@ -141,7 +141,8 @@ def test_single_keys_can_be_switched_off(open_desk: OpenDesk, simulation: Simula
     ana = open_desk(ANA)
     ana.open(customer)
     ana.page.keyboard.press("?")
-    ana.page.get_by_test_id("help").get_by_role("checkbox").uncheck()
+    with ana.page.expect_response("**/inbox/settings/"):  # else the reload may overtake it
+        ana.page.get_by_test_id("help").get_by_role("checkbox").uncheck()
     ana.page.keyboard.press("Escape")
     ana.log.focus()
     ana.page.keyboard.press("n")
