@@ -7,7 +7,7 @@ RUN python -m venv .venv && .venv/bin/pip install --no-cache-dir --require-hashe
 FROM python:3.13-slim
 # pg_dump and psql, for `manage.py backup` and `restore`; as new as the server of compose.yaml.
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends postgresql-client \
+    && apt-get install -y --no-install-recommends ffmpeg postgresql-client \
     && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --no-create-home ventanilla && mkdir /data && chown ventanilla /data
 WORKDIR /app

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import ingest, journey, one_process, outbound, pages, processing, push
+from benchmarks.programs import desk, ingest, journey, one_process, outbound, pages, processing, push
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
@@ -22,6 +22,7 @@ PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "outbound": outbound.run,
     "journey": journey.run,
     "one_process": one_process.run,
+    "desk": desk.run,
 }
 
 

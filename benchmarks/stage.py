@@ -239,5 +239,6 @@ class Stage:
             DATABASE_URL=database_url,
             WORK="none",
             LOG_LEVEL="WARNING",
+            UNDO_SEND_SECONDS="0",
             DJANGO_SETTINGS_MODULE="config.settings",
         )

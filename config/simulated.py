@@ -24,7 +24,7 @@ def build_simulator() -> Simulator:
 def _numbers() -> Sequence[Number]:
     close_old_connections()
     try:
-        inboxes = Inbox.objects.filter(account__graph_base_url="").select_related("account")
+        inboxes = Inbox.objects.filter(account__graph_base_url="").select_related("account").order_by("pk")
         secrets = {
             inbox.account_id: inbox.account.app_secrets.filter(is_active=True).order_by("-pk").first()
             for inbox in inboxes

@@ -14,10 +14,6 @@ unpack() {
     tar -xzf "$archive" -C "$folder/$1"
 }
 
-unpack htmx.org 4.0.1 5fba65616ca148a86d377e9771bcada7f35faee3558651feb929eea425e13b3c
-mkdir -p static/vendor/htmx-4.0.1
-cp "$folder/htmx.org/package/dist/htmx.min.js" "$folder/htmx.org/package/LICENSE" static/vendor/htmx-4.0.1/
-
 unpack lucide-static 1.62.0 386f9080c440d6f5049cefe3456ae8357f7a0c7f76e59670cd1cb83bc7050a44
 mkdir -p static/vendor/lucide
 cp "$folder/lucide-static/package/LICENSE" static/vendor/lucide/
@@ -32,19 +28,14 @@ for language in es en; do
         "$folder/emoji-picker-element-data/package/$language/cldr/data.json" >"static/vendor/emoji-1.8.0/$language.json"
 done
 
-icons="alarm-clock archive arrow-down arrow-left arrow-right arrow-up at-sign ban battery-full bell bell-off blocks
-    bold bookmark building cake calendar calendar-clock camera check check-check chevron-down chevron-left
-    chevron-right chevron-up circle circle-check circle-dot circle-help circle-pause circle-play circle-x clock code
-    command contact copy corner-up-left download ellipsis external-link eye eye-off file files filter flag flame
-    folder forward gauge gift git-merge globe hash headphones history hourglass id-card image images inbox info
-    italic key keyboard languages layers link list list-checks list-filter loader lock log-out mail mail-open map
-    map-pin maximize megaphone menu message-circle message-square mic minimize minus monitor moon
-    mouse-pointer-click move package palette panel-left panel-right paperclip pause pencil phone phone-call
-    phone-missed phone-off phone-outgoing pin pin-off play plug plus quote refresh-cw reply rotate-ccw rotate-cw
-    save search send settings share-2 shield shopping-bag shopping-cart signal sliders-horizontal smartphone smile
-    smile-plus square square-check star sticker sticky-note strikethrough sun tag tags terminal text-cursor-input
-    timer trash-2 triangle-alert type undo-2 upload user user-check user-plus users video volume-2 volume-x
-    wand-sparkles wifi wifi-off x zap zoom-in zoom-out"
+icons="alarm-clock arrow-down arrow-left at-sign ban blocks bold bookmark calendar-clock check check-check chevron-down
+    chevron-left chevron-right chevron-up circle-check circle-help clock code command contact copy download
+    ellipsis eye file flag forward history hourglass image inbox info italic keyboard languages layers link
+    list-filter lock log-out mail mail-open map-pin megaphone message-circle message-square mic minus moon
+    package panel-right paperclip pause pencil phone pin pin-off play plus refresh-cw reply rotate-ccw rotate-cw
+    search send settings shopping-cart sliders-horizontal smartphone smile smile-plus square square-check
+    sticky-note strikethrough sun tag timer trash-2 triangle-alert type user user-check user-plus users video
+    wifi-off x zap zoom-in zoom-out"
 {
     echo '<svg xmlns="http://www.w3.org/2000/svg">'
     echo "<!-- Icons of Lucide 1.62.0, ISC licence: static/vendor/lucide/LICENSE. Built by scripts/vendor.sh. -->"

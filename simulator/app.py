@@ -4,6 +4,7 @@ import asyncio
 import ipaddress
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -70,28 +71,16 @@ class Simulator:
             store=self._store, numbers=numbers, sending=sending, media=media, files=self._files, templates=templates
         )
         clerk = Clerk(numbers=numbers, templates=templates, queue=self._queue, clock=clock)
-        screens = Screens(
-            store=self._store,
-            numbers=numbers,
-            clock=clock,
-            customers=customers,
-            templates=templates,
-            settings=settings,
-            queue=self._queue,
-            statuses=statuses,
-            sending=sending,
-        )
-        control = Control(
-            numbers=numbers,
-            clock=clock,
-            customers=customers,
-            media=media,
-            settings=settings,
-            queue=self._queue,
-            statuses=statuses,
-            inbound=inbound,
-            screens=screens,
-        )
+        shared: dict[str, Any] = {
+            "numbers": numbers,
+            "clock": clock,
+            "customers": customers,
+            "settings": settings,
+            "queue": self._queue,
+            "statuses": statuses,
+        }
+        screens = Screens(store=self._store, templates=templates, sending=sending, **shared)
+        control = Control(media=media, inbound=inbound, screens=screens, **shared)
         self._app = Starlette(
             routes=[*self._graph_routes(), *_control_routes(control, screens, clerk), *Phone(locale).routes()],
             exception_handlers={HTTPException: _refuse},

@@ -127,9 +127,6 @@ class Sending:
     async def _mark_read(self, number: Number, body: Json) -> Json:
         if body.get("messaging_product") != "whatsapp" or not isinstance(body.get("message_id"), str):
             raise bad_parameter("A read mark needs messaging_product 'whatsapp' and the message_id of a message.")
-        failure = self._settings.take_failure()
-        if failure is not None:
-            raise from_code(failure.code, failure.http_status)
         line = await self._customers.line(body["message_id"])
         if line is None or line["direction"] != "in" or line["phone_number_id"] != number.phone_number_id:
             raise bad_parameter("Invalid message_id: no such message from a customer to this number.")

@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,7 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 40
 PASSWORD = "correct-horse-battery"
+_demos: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def free_port() -> int:
@@ -149,6 +151,16 @@ class Product:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
+
+    def furnish(self) -> Self:
+        """Put the demo data in: made once by this process, then copied."""
+        if not _demos:
+            with Product(demo=True) as first:
+                first.manage("setup")
+                _demos.append(tempfile.TemporaryDirectory(prefix="ventanilla-demo-"))
+                shutil.copytree(first.data, _demos[0].name, dirs_exist_ok=True)
+        shutil.copytree(_demos[0].name, self.data, dirs_exist_ok=True)
+        return self
 
     def start(self) -> Self:
         """Serve, with workers if it has any, and wait until all are ready."""

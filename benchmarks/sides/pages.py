@@ -58,7 +58,7 @@ def _user(email: str) -> User:
 
 
 def _request(user: User, view: str, status: str = "open") -> Any:
-    return SimpleNamespace(user=user, GET=QueryDict(f"view={view}&status={status}"), headers={})
+    return SimpleNamespace(user=user, viewer=None, GET=QueryDict(f"view={view}&status={status}"), headers={})
 
 
 def _sql(statement: str, **values: Any) -> list[Any]:

@@ -36,7 +36,10 @@ class CannedAnswerSerializer(serializers.ModelSerializer[CannedAnswer]):
     def _save(self, answer: CannedAnswer, wanted: dict[str, Any]) -> CannedAnswer:
         parts = {name: wanted.get(name, getattr(answer, name)) for name in ("shortcut", "title", "body")}
         team = wanted.get("team", answer.team)
-        return editing.save(answer, **parts, team=team, by=user_of(self.context["request"]))
+        try:
+            return editing.save(answer, **parts, team=team, by=user_of(self.context["request"]))
+        except editing.BadAnswer as refusal:
+            raise serializers.ValidationError({refusal.extra["field"]: [str(refusal)]}) from refusal
 
 
 class CannedAnswerViewSet(viewsets.ModelViewSet[CannedAnswer]):

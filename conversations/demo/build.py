@@ -9,6 +9,7 @@ from django.db import transaction
 
 from conversations.demo.everyday import EVERYDAY
 from conversations.demo.fleet import fleet
+from conversations.demo.furniture import furnish
 from conversations.demo.people import House, found_house
 from conversations.demo.scene import Scene
 from conversations.demo.script import Story
@@ -49,8 +50,8 @@ def load() -> bool:
     with transaction.atomic():
         if User.objects.exists():
             return False
-        rng = random.Random(SEED)
-        build([*STORIES, *EVERYDAY, fleet(rng)], found_house(), rng, clock.now())
+        rng, house, now = random.Random(SEED), found_house(), clock.now()
+        furnish(build([*STORIES, *EVERYDAY, fleet(rng)], house, rng, now), house, now)
     return True
 
 

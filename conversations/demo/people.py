@@ -35,7 +35,10 @@ PRODUCTS = {
     "movil": ("Seguro de móvil", "59.90"),
     "bici": ("Responsabilidad civil de bicicleta", "22.00"),
 }
-TAGS = {"VIP": 3, "Flota": 5, "Moroso": 9, "Comunidad": 7, "Nuevo": 1, "English": 11}
+TAGS = {
+    "VIP": 3, "Flota": 5, "Moroso": 9, "Comunidad": 7, "Nuevo": 1, "English": 11,
+    "Siniestro": 13, "Presupuesto": 2, "Renovación": 6, "Documentación": 8,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,11 @@ def found_house() -> House:
     inboxes = {}
     for key, (phone_number_id, name, number, open_to) in NUMBERS.items():
         inbox = Inbox.objects.create(
-            account=account, phone_number_id=phone_number_id, name=name, display_phone_number=number
+            account=account,
+            phone_number_id=phone_number_id,
+            name=name,
+            display_phone_number=number,
+            read_receipts=True,  # so that the phone in the box shows blue ticks
         )
         inbox.teams.set(teams[team] for team in open_to)
         inboxes[key] = inbox

@@ -134,7 +134,7 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         sender_label=(sender.profile_name or f"…{(sender.wa_id or '')[-4:]}") if sender else "",
         at=message.sort_at,
         text=text,
-        formatted=formatted("" if message.kind == "order" else text),
+        formatted=formatted("" if message.kind == "order" else text, mentioned=_mentioned(message, payload)),
         summary="" if is_gone else kinds.summary(message.kind, text, payload),
         is_forwarded=message.is_forwarded,
         edited_at=None if is_gone else message.edited_at,
@@ -146,10 +146,15 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         can_cancel=message.status == Message.Status.QUEUED,
         quoted=_quote(message.reply_to),
         quoted_missing=bool(message.quoted_external_id) and message.reply_to is None and "product" not in payload,
-        attachments_list=[] if is_gone else [_file(attachment) for attachment in message.attachments.all()],
+        attachments_list=[] if is_gone else [_file(attachment) for attachment in _in_order(message)],
         reactions_list=_reactions(message),
         **_parts(message.kind, payload, text, product_names),
     )
+
+
+def _mentioned(message: Message, payload: dict[str, Any]) -> list[str]:
+    names = payload.get("mentions") if message.direction == Message.Direction.NOTE else None
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def _error_text(message: Message) -> str:
@@ -164,6 +169,10 @@ def _quote(message: Message | None) -> Quote | None:
     text = "" if message.revoked_at else message.text
     kind = "revoked" if message.revoked_at else message.kind
     return Quote(str(message.client_id), author_label(message), kinds.preview(kind, text)[:EXCERPT])
+
+
+def _in_order(message: Message) -> list[Attachment]:
+    return sorted(message.attachments.all(), key=lambda attachment: (attachment.created_at, attachment.pk))
 
 
 def _file(attachment: Attachment) -> File:

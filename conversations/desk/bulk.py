@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.core import signing
+from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from conversations.desk import head
 from conversations.live import publish
 from conversations.messaging import events, labels, snoozing, threads
 from conversations.messaging.models import Conversation, ConversationRead
+from conversations.notices import mentions
 from crm.contacts.models import Tag
 from crm.foundation import clock
 from crm.foundation.errors import Conflict, Refusal
@@ -24,7 +27,6 @@ IN_ONE_TRANSACTION = 100
 MOST = 5000
 UNDO_SECONDS = 60
 SALT = "desk.bulk"
-MORNING = dt.time(9)
 STATUSES = (Conversation.Status.OPEN, Conversation.Status.RESOLVED)
 Step = Callable[[Conversation], Any]
 
@@ -63,14 +65,14 @@ def carry_out(user: User, keys: Sequence[int], action: str, value: str) -> Outco
 
 @in_transaction
 def _carry_out(user: User, keys: list[int], action: str, step: Step, outcome: Outcome) -> None:
-    done = Outcome()
+    done, unseen = Outcome(), set(keys)  # of this try: the transaction may be run again
     rows = Conversation.objects.visible_to(user).filter(pk__in=keys).with_unread(user).order_by("pk")
     with publish.together():
         for row in rows.select_related("inbox", "contact", "assignee", "team"):
-            keys.remove(row.pk)
+            unseen.discard(row.pk)
             _try(row, action, step, done)
-    if keys:
-        done.skipped[_("You no longer see this conversation.")] += len(keys)
+    if unseen:
+        done.skipped[_("You no longer see this conversation.")] += len(unseen)
     outcome.changed += done.changed
     outcome.unchanged += done.unchanged
     outcome.skipped += done.skipped
@@ -84,7 +86,11 @@ def _try(row: Conversation, action: str, step: Step, outcome: Outcome) -> None:
     except Refusal as refusal:
         outcome.skipped[str(refusal)] += 1
         return
-    is_same = not row.unread if action == "read" else isinstance(after, Conversation) and after.version == row.version
+    is_same = (
+        not (getattr(row, "unread", 0) or after)
+        if action == "read"
+        else isinstance(after, Conversation) and after.version == row.version
+    )
     if is_same:
         outcome.unchanged += 1
         return
@@ -130,10 +136,16 @@ def _step(user: User, action: str, value: str) -> Step:
             if value in ("0", "1", "2", "3", "4"):
                 return lambda row: threads.set_priority(row, Conversation.Priority(int(value)), by=user)
         case "read":
-            return lambda row: threads.mark_read(row, user)
+            return lambda row: _read(row, user)
         case "unread":
             return lambda row: threads.mark_unread(row, user)
     raise BadChange(_("The page sent an incomplete request. Reload it and try again."))
+
+
+def _read(row: Conversation, user: User) -> int:
+    """How many mentions were new, too."""
+    threads.mark_read(row, user)
+    return mentions.mark_read(user, row)
 
 
 def _chosen(rows: Any, value: str) -> Any:
@@ -148,20 +160,16 @@ def _chosen(rows: Any, value: str) -> Any:
 
 
 def moment(value: str) -> dt.datetime | None:
-    """When a snooze ends: "reply" (None), "later", "tomorrow", "monday" at nine, or a local "2026-11-22T14:05"; raises
+    """When a snooze ends: "reply" (None), a moment of the head by its name, or a local "2026-11-22T14:05"; raises
     BadChange.
     """
-    now = timezone.localtime(clock.now())
-    days = {"tomorrow": 1, "monday": 7 - now.weekday()}
     if value == "reply":
         return None
-    if value == "later":
-        return (now + dt.timedelta(hours=3)).replace(second=0, microsecond=0)
-    if value in days:
-        return dt.datetime.combine(now.date() + dt.timedelta(days=days[value]), MORNING, now.tzinfo)
+    if value in (known := head.moments()):
+        return known[value]
     try:
         until = dt.datetime.fromisoformat(value)
-        return (until if until.tzinfo else until.replace(tzinfo=now.tzinfo)).astimezone(dt.UTC)
+        return (until if until.tzinfo else timezone.make_aware(until)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise BadChange(_("Choose when the conversation should come back.")) from None
 
@@ -192,15 +200,19 @@ def take_back(user: User, token: str) -> Outcome:
 @in_transaction
 def _take_back(user: User, formers: list[list[Any]], action: str, value: str, outcome: Outcome) -> None:
     changed, skipped = 0, Counter[str]()
-    # Who gave conversations away may take them back, though they no longer see them: only if nobody touched them since.
-    seen = Conversation.objects if action in ("assign", "team") else Conversation.objects.visible_to(user)
-    found = {row.pk: row for row in seen.filter(pk__in=[former[0] for former in formers]).select_related("inbox")}
+    wanted = Conversation.objects.filter(pk__in=[former[0] for former in formers]).select_related("inbox")
+    seen = {row.pk: row for row in wanted.visible_to(user)}
+    # Who gave conversations away may take them back though they no longer see them: if then they see them again.
+    given = {row.pk: row for row in wanted.exclude(pk__in=seen)} if action in ("assign", "team") else {}
     with publish.together():
         for pk, version, *values in formers:
             try:
-                if pk not in found:
+                if pk not in seen and pk not in given:
                     raise BadChange(_("You no longer see this conversation."))
-                _restore(user, found[pk], version, action, value, values)
+                with transaction.atomic():
+                    _restore(user, (seen | given)[pk], version, action, value, values)
+                    if pk in given and not wanted.visible_to(user).filter(pk=pk).exists():
+                        raise BadChange(_("You no longer see this conversation."))
                 changed += 1
             except Conflict:
                 skipped[_("Somebody has changed it since.")] += 1
@@ -221,7 +233,7 @@ def _restore(user: User, row: Conversation, version: int, action: str, value: st
             if values[0] == Conversation.Status.SNOOZED and (until is None or until > clock.now()):
                 snoozing.snooze(row, by=user, until=until, version=version)
             else:
-                status = values[0] if values[0] in STATUSES else Conversation.Status.OPEN
+                status = Conversation.Status.OPEN if values[0] == Conversation.Status.SNOOZED else values[0]
                 threads.set_status(row, status, by=user, version=version)
         case "priority":
             threads.set_priority(row, Conversation.Priority(values[0]), by=user, version=version)

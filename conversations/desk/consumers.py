@@ -88,7 +88,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
             case ("open", {"c": int(), "key": str(key)}):
                 self.close_conversation()
                 place = read_key(key, self.user_id)
-                if place is not None and place.conversation == frame["c"]:
+                if place is not None and place.conversation == frame["c"] and self._may_open(place):
                     self._open(place)
             case ("close", {"c": int()}):
                 self.close_conversation()
@@ -98,6 +98,12 @@ class DeskConsumer(AsyncWebsocketConsumer):
             case _:
                 return False
         return True
+
+    def _may_open(self, place: Place) -> bool:
+        """Whether a key still is good: rights may have gone since it was signed. What restricted agents see is decided
+        by conversation, and `presence` looks it up within five seconds.
+        """
+        return self.access.is_restricted or f"inbox.{place.inbox}" in self.access.groups
 
     @property
     def is_watching(self) -> bool:

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import F, Value
+from django.db.models import DateTimeField, F, Value
 
 from conversations.desk.models import Draft
 from conversations.messaging import schedule
@@ -20,7 +20,7 @@ LONGEST = 10_000
 class Written:
     """An agent's drafts in a conversation by mode, and whether messages are planned to be sent later there."""
 
-    drafts: dict[str, tuple[str, int]]  # text and its time, in milliseconds
+    drafts: dict[str, tuple[str, int]]  # text and its time, in milliseconds; ("", 0) where nothing is begun
     has_scheduled: bool
 
 
@@ -28,10 +28,11 @@ def written(user: User, conversation: Conversation) -> Written:
     """What a composer begins with; one query."""
     drafts = Draft.objects.filter(user=user, conversation=conversation).annotate(kind=F("mode"))
     planned = ScheduledMessage.objects.filter(conversation=conversation, state__in=schedule.OPEN)
-    planned_rows = planned.annotate(kind=Value("later")).values_list("kind", "reason", "send_at").order_by()
-    rows = list(drafts.values_list("kind", "text", "updated_at").order_by().union(planned_rows[:1], all=True))
+    alike = planned.annotate(kind=Value("later"), words=Value(""), at=Value(clock.now(), DateTimeField()))
+    known = drafts.values_list("kind", "text", "updated_at").order_by()
+    rows = list(known.union(alike.values_list("kind", "words", "at").order_by()))
     found = {kind: (text, int(at.timestamp() * 1000)) for kind, text, at in rows if kind != "later"}
-    return Written(found, has_scheduled=len(found) < len(rows))
+    return Written({mode: found.get(mode, ("", 0)) for mode in Draft.Mode.values}, has_scheduled=len(found) < len(rows))
 
 
 @in_transaction

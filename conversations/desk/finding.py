@@ -11,7 +11,8 @@ from crm.staff.models import User
 
 PEOPLE = 8
 MESSAGES = 30
-FEW = 1000  # hits that are looked up; of a more frequent word the newest are met on the way back
+FEW = 2000  # hits that are looked up; of a more frequent word the newest are met on the way back
+PART = 50  # of them are looked up at first
 RECENT = 200_000  # how far back that way goes
 SHORTEST = 3  # letters a trigram index needs
 AROUND = 40  # letters of a snippet before the hit
@@ -55,17 +56,30 @@ def messages(user: User, text: str, limit: int = MESSAGES) -> list[Message]:
         return []
     matching = Message.objects.annotate(folded=FoldText("text")).filter(*(Q(folded__contains=word) for word in words))
     few = list(matching.values_list("pk", flat=True)[: FEW + 1])
-    shown = Message.objects.filter(revoked_at=None).visible_to(user).bubbles()
     if len(few) <= FEW:
-        found = list(shown.filter(pk__in=few).order_by("-pk").values_list("pk", flat=True)[:limit])
+        found = _newest(user, few, limit)
     else:
         newest = Message.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         recent = matching.filter(pk__gt=newest - RECENT, revoked_at=None).visible_to(user).bubbles()
         found = list(recent.order_by("-pk").values_list("pk", flat=True)[:limit])
         if len(found) < limit:
-            found = sorted({*found, *shown.filter(pk__in=few).values_list("pk", flat=True)}, reverse=True)[:limit]
+            found = sorted({*found, *_newest(user, few, limit)}, reverse=True)[:limit]
     rows = Message.objects.filter(pk__in=found).select_related("conversation__contact", "conversation__inbox", "author")
     return sorted(rows, key=lambda message: (message.sort_at, message.pk), reverse=True)
+
+
+def _newest(user: User, keys: list[int], limit: int) -> list[int]:
+    """The newest of these messages that the user sees: in growing parts, they and their conversations by their keys."""
+    keys, found, part = sorted(keys, reverse=True), list[int](), PART
+    while keys and len(found) < limit:
+        shown = Message.objects.filter(pk__in=keys[:part], revoked_at=None).bubbles()
+        where = dict(shown.values_list("pk", "conversation_id"))
+        seen = set(
+            Conversation.objects.visible_to(user).filter(pk__in=set(where.values())).values_list("pk", flat=True)
+        )
+        found += [pk for pk, conversation in where.items() if conversation in seen]
+        keys, part = keys[part:], 2 * part
+    return sorted(found, reverse=True)[:limit]
 
 
 def hits(user: User, text: str) -> list[Hit]:

@@ -4,6 +4,7 @@ appear.
 
 import functools
 import re
+from collections.abc import Sequence
 
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
@@ -18,14 +19,29 @@ _MARKS = (
 _TAG = re.compile(r"<(/?)(\w+)>")
 
 
-def formatted(text: str) -> SafeString:
-    """The HTML of a message's text; only http and https become links."""
+def formatted(text: str, mentioned: Sequence[str] = ()) -> SafeString:
+    """The HTML of a message's text; only http and https become links. `mentioned`: names marked where they stand after
+    an @.
+    """
     parts, end = [], 0
     for found in _CODE.finditer(text):
         parts += [_plain(text[end : found.start()]), f"<code>{escape(found.group(1) or found.group(2))}</code>"]
         end = found.end()
     parts.append(_plain(text[end:]))
-    return mark_safe("".join(parts))
+    return mark_safe(_with_mentions("".join(parts), mentioned))
+
+
+def _with_mentions(html: str, names: Sequence[str]) -> str:
+    """Marks the names in what is read, never inside a tag; of two names that begin alike the longer one."""
+    if not names:
+        return html
+    wanted = "|".join(re.escape(escape(name)) for name in sorted(names, key=len, reverse=True))
+    pattern = re.compile(rf"@(?:{wanted})(?!\w)", re.IGNORECASE)
+    pieces = re.split(r"(<[^>]*>)", html)
+    return "".join(
+        piece if piece.startswith("<") else pattern.sub(r'<span class="mention">\g<0></span>', piece)
+        for piece in pieces
+    )
 
 
 def _plain(text: str) -> str:

@@ -22,6 +22,10 @@ class UploadMissing(SendRefused):
     code = "attachment"
 
 
+class TooManyFiles(SendRefused):
+    code = "too_many_files"
+
+
 def read_uuid(value: str) -> uuid.UUID | None:
     """A UUID, None if the text is none."""
     try:

@@ -8,6 +8,7 @@ from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from conversations.desk import later
 from conversations.messaging.models import Conversation, ConversationEvent
 
 
@@ -38,6 +39,16 @@ def happening(event: ConversationEvent) -> str:
             return _tags(event, data)
         case "priority":
             return _priority(event, data)
+        case "scheduled_refused":
+            data["reason"] = later.sentence(event.data.get("reason", ""))
+            return _("The message of %(who)s to be sent later was not sent: %(reason)s") % data
+        case "scheduled_changed" if event.data.get("author"):
+            data["author"] = event.data["author"]
+            return _("%(who)s changed the message of %(author)s to be sent later") % data
+        case "scheduled_changed":
+            return _("%(who)s changed a message to be sent later") % data
+        case "scheduled_not_needed":
+            return _("The message of %(who)s to be sent later was not needed: they answered first") % data
         case "wa_id_changed":
             return _("This person has changed their phone number")
         case "user_id_changed":

@@ -39,18 +39,27 @@ class TagChoice:
     is_on: bool
 
 
+def moments() -> dict[str, dt.datetime]:
+    """When "later" (a quarter of an hour, three hours on), "tomorrow" and "monday" (at nine) are, in the active time
+    zone.
+    """
+    now = timezone.localtime(clock.now())
+    return {
+        "later": _quarter_after(now + dt.timedelta(hours=LATER_HOURS)),
+        "tomorrow": _morning(now.date() + dt.timedelta(days=1)),
+        "monday": _morning(now.date() + dt.timedelta(days=7 - now.weekday())),
+    }
+
+
 def snooze_choices() -> list[Choice]:
     """Until they write, later today, tomorrow and Monday at nine, in the active time zone."""
-    now = timezone.localtime(clock.now())
+    at, today = moments(), timezone.localtime(clock.now()).date()
     choices = [Choice("reply", "reply", _("Until they write"))]
-    later = _quarter_after(now + dt.timedelta(hours=LATER_HOURS))
-    if later.date() == now.date():
-        choices.append(_choice("later", _("Later today"), later))
-    tomorrow = now.date() + dt.timedelta(days=1)
-    choices.append(_choice("tomorrow", _("Tomorrow"), _morning(tomorrow)))
-    monday = now.date() + dt.timedelta(days=7 - now.weekday())
-    if monday != tomorrow:
-        choices.append(_choice("monday", _("Next Monday"), _morning(monday)))
+    if at["later"].date() == today:
+        choices.append(_choice("later", _("Later today"), at["later"], "TIME_FORMAT"))
+    choices.append(_choice("tomorrow", _("Tomorrow"), at["tomorrow"], "TIME_FORMAT"))
+    if at["monday"] != at["tomorrow"]:
+        choices.append(_choice("monday", _("Next Monday"), at["monday"], "MONTH_DAY_FORMAT", "TIME_FORMAT"))
     return choices
 
 
@@ -63,7 +72,7 @@ def snooze_limits() -> dict[str, str]:
 
 
 def moment_text(at: dt.datetime) -> str:
-    """A moment to come in the reader's words and zone: "14:05", "tomorrow 09:00", "Monday 09:00", "4 May 09:00"."""
+    """A moment to come in the reader's words and zone: "14:05", "tomorrow 09:00", "Monday 09:00", "4 May, 09:00"."""
     local, today = timezone.localtime(at), timezone.localtime(clock.now()).date()
     days, time = (local.date() - today).days, formats.time_format(local, "TIME_FORMAT")
     if days == 0:
@@ -73,7 +82,7 @@ def moment_text(at: dt.datetime) -> str:
     if 1 < days < 7:
         return f"{formats.date_format(local, 'l')} {time}"
     near = local.year == today.year
-    return f"{formats.date_format(local, 'MONTH_DAY_FORMAT' if near else 'DATE_FORMAT')} {time}"
+    return f"{formats.date_format(local, 'MONTH_DAY_FORMAT' if near else 'DATE_FORMAT')}, {time}"
 
 
 def tag_choices(conversation: Conversation, wanted: str) -> list[TagChoice]:
@@ -89,8 +98,8 @@ def tag_choices(conversation: Conversation, wanted: str) -> list[TagChoice]:
     return found[:TAGS_OFFERED]
 
 
-def _choice(key: str, label: str, at: dt.datetime) -> Choice:
-    return Choice(key, at.isoformat(), label, moment_text(at))
+def _choice(key: str, label: str, at: dt.datetime, *looks: str) -> Choice:
+    return Choice(key, at.isoformat(), label, ", ".join(formats.date_format(at, look) for look in looks))
 
 
 def _morning(day: dt.date) -> dt.datetime:

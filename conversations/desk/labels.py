@@ -5,7 +5,7 @@ from django.utils.translation import gettext as _
 
 def page_labels() -> dict[str, str]:
     """Label by key; names in {braces} are filled in by the page, `_one` and `_other` are plural forms."""
-    return {
+    page = {
         "inbox": _("Inbox"),
         "today": _("Today"),
         "yesterday": _("Yesterday"),
@@ -22,25 +22,6 @@ def page_labels() -> dict[str, str]:
         "new_conversations_one": _("{n} new conversation"),
         "new_conversations_other": _("{n} new conversations"),
         "new_order": _("Reorder the list"),
-        "row_draft": _("✏️ Draft: {text}"),
-        "row_typing": _("{name} is typing…"),
-        "row_noting": _("{name} is writing a note…"),
-        "selected_one": _("{n} conversation selected"),
-        "selected_other": _("{n} conversations selected"),
-        "bulk_progress": _("{done} of {total} conversations…"),
-        "bulk_done_one": _("{n} conversation changed."),
-        "bulk_done_other": _("{n} conversations changed."),
-        "bulk_undone_one": _("{n} conversation is as it was."),
-        "bulk_undone_other": _("{n} conversations are as they were."),
-        "bulk_skipped_one": _("{n} left as it is: {reason}"),
-        "bulk_skipped_other": _("{n} left as they are: {reason}"),
-        "bulk_undo": _("Undo"),
-        "rename_view": _("Name of the view"),
-        "delete_view": _("Delete this saved view? The conversations stay."),
-        "view_saved": _("View saved: {name}"),
-        "days_backwards": _("The first day is after the last one. Change one of them."),
-        "found_one": _("{n} result"),
-        "found_other": _("{n} results"),
         "list_full": _("There are more. Search by name or number to find them."),
         "not_loaded": _("It could not be loaded. Check your connection and try again."),
         "not_done": _("It could not be done. Try again in a moment."),
@@ -49,18 +30,6 @@ def page_labels() -> dict[str, str]:
         "viewing_other": _("{names} are looking at this conversation"),
         "not_yours": _("This conversation does not exist or belongs to someone else."),
         "removed": _("You no longer have access to this conversation."),
-        "says": _("{name}: {text}"),
-        "new_from_one": _("{n} new message from {name}"),
-        "new_from_other": _("{n} new messages from {name}"),
-        "attachment": _("Attachment"),
-        "your_note": _("Your note"),
-        "not_here": _("That message is no longer here."),
-        "copied": _("Copied"),
-        "marked_unread": _("Marked as unread"),
-        "no_sound": _("This browser cannot play the sound. Download the file to hear it."),
-        "n_of_m": _("{i} of {m}"),
-        "no_hits": _("Nothing found"),
-        "photo": _("Photo"),
         "fail_network": _("We could not reach the server for 10 minutes. Check your connection and try again."),
         "fail_refused": _("The server did not accept this message. Edit it or delete it."),
         "fail_not_yours": _("This conversation does not exist or belongs to someone else."),
@@ -71,12 +40,55 @@ def page_labels() -> dict[str, str]:
         "file_big": _("{name} is {size}; WhatsApp accepts {most} at most. Make it smaller or send a link."),
         "file_failed": _("{name} could not be uploaded. Try again."),
         "no_files_now": _("You cannot attach files here now."),
-    } | _composer_labels()
+    }
+    return page | _list_labels() | _thread_labels() | _composer_labels()
+
+
+def _list_labels() -> dict[str, str]:
+    return {
+        "row_draft": _("✏️ Draft: {text}"),
+        "row_unsent": _("⚠️ Not sent"),
+        "row_typing": _("{name} is typing…"),
+        "row_noting": _("{name} is writing a note…"),
+        "selected_one": _("{n} selected"),
+        "selected_other": _("{n} selected"),
+        "bulk_progress": _("{done} of {total} conversations…"),
+        "bulk_done_one": _("{n} conversation changed."),
+        "bulk_done_other": _("{n} conversations changed."),
+        "bulk_undone_one": _("{n} conversation is as it was."),
+        "bulk_undone_other": _("{n} conversations are as they were."),
+        "bulk_skipped_one": _("{n} left as it is: {reason}"),
+        "bulk_skipped_other": _("{n} left as they are: {reason}"),
+        "bulk_undo": _("Undo"),
+        "view_saved": _("View saved: {name}"),
+        "days_backwards": _("The first day is after the last one. Change one of them."),
+        "found_one": _("{n} result"),
+        "found_other": _("{n} results"),
+    }
+
+
+def _thread_labels() -> dict[str, str]:
+    return {
+        "says": _("{name}: {text}"),
+        "new_from_one": _("{n} new message from {name}"),
+        "new_from_other": _("{n} new messages from {name}"),
+        "not_arrived": _("Not delivered: {text}"),
+        "attachment": _("Attachment"),
+        "your_note": _("Your note"),
+        "not_here": _("That message is no longer here."),
+        "copied": _("Copied"),
+        "marked_unread": _("Marked as unread"),
+        "no_sound": _("This browser cannot play the sound. Download the file to hear it."),
+        "n_of_m": _("{i} of {m}"),
+        "no_hits": _("Nothing found"),
+        "photo": _("Photo"),
+    }
 
 
 def _composer_labels() -> dict[str, str]:
     return {
         "undo": _("Undo ({s} s)"),
+        "not_sent_to": _("Your message to {name} was not sent."),
         "send_anyway": _("Send anyway"),
         "is_typing": _("{name} is typing…"),
         "is_typing_note": _("{name} is writing a note…"),

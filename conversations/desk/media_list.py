@@ -71,7 +71,7 @@ def after(conversation: Conversation, pk: uuid.UUID) -> Strip | None:
 def _pictures(conversation: Conversation) -> QuerySet[Attachment]:
     """Only what the conversation shows: stored, of messages that were not deleted."""
     found = Attachment.objects.filter(
-        message__conversation=conversation, message__revoked_at=None, kind__in=KINDS, state=Attachment.State.STORED
+        conversation=conversation, message__revoked_at=None, kind__in=KINDS, state=Attachment.State.STORED
     )
     return found.select_related("message__author", "message__conversation__contact")
 

@@ -1,6 +1,6 @@
 """What agents keep at the desk: saved views and drafts."""
 
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -10,6 +10,12 @@ from django.utils.translation import gettext_lazy as _
 from conversations.messaging.models import Conversation
 from crm.foundation import clock
 from crm.staff.models import Team, User
+
+
+def own_go_and_team_views_stay(collector: Any, field: Any, sub_objs: Any, using: Any) -> None:
+    """on_delete of a view's owner: their own views go with them, those they made for a team stay."""
+    models.CASCADE(collector, field, sub_objs.filter(team=None), using)
+    models.SET_NULL(collector, field, sub_objs.filter(team__isnull=False), using)
 
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
@@ -28,7 +34,9 @@ class SavedView(models.Model):
 
     name = models.CharField(_("name"), max_length=60)
     query = models.CharField(max_length=1000)
-    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=own_go_and_team_views_stay, null=True, related_name="saved_views"
+    )
     team = models.ForeignKey(Team, on_delete=models.CASCADE, null=True, blank=True, related_name="saved_views")
     position = models.PositiveSmallIntegerField(default=0)
 
@@ -40,6 +48,9 @@ class SavedView(models.Model):
             models.UniqueConstraint(fields=["owner", "name"], condition=Q(team=None), name="savedview_own_name_once"),
             models.UniqueConstraint(
                 fields=["team", "name"], condition=Q(team__isnull=False), name="savedview_team_name_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(owner__isnull=False) | Q(team__isnull=False), name="savedview_is_somebodys"
             ),
         ]
 

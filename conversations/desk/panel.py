@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import phonenumbers
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.urls import reverse
-from django.utils import timezone, translation
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.desk.rows import colour_of, initials_of
@@ -26,7 +26,7 @@ from crm.contacts.models import (
     IdentityValue,
     Tag,
 )
-from crm.contacts.profile import ATTRIBUTE
+from crm.contacts.profile import ATTRIBUTE, language_name
 from crm.contacts.timeline import label_of
 from crm.foundation import clock
 from crm.staff.models import User
@@ -111,7 +111,7 @@ def field_of(contact: Contact, name: str) -> Field | None:
 
 
 def _field(contact: Contact, name: str) -> Field:
-    label, version = str(label_of(name)), contact.version
+    label, version = label_of(name), contact.version
     if name == "name":
         value = contact.name if contact.is_name_confirmed or contact.kind == Contact.Kind.GROUP else ""
         called = f"~{contact.name}" if contact.name and not value else _("Add a name")
@@ -150,14 +150,7 @@ def number(phone: str | None) -> str:
 def languages(present: str) -> list[tuple[str, str]]:
     """Languages to choose from by name, the present one among them."""
     codes = [*LANGUAGES, *([present] if present and present not in LANGUAGES else [])]
-    return [("", "—"), *sorted(((code, _language_name(code)) for code in codes), key=lambda pair: pair[1].casefold())]
-
-
-def _language_name(code: str) -> str:
-    try:
-        return str(translation.get_language_info(code.lower())["name_translated"]).capitalize()
-    except KeyError:
-        return code
+    return [("", "—"), *sorted(((code, language_name(code)) for code in codes), key=lambda pair: pair[1].casefold())]
 
 
 def panel_of(conversation: Conversation, user: User) -> dict[str, Any]:
@@ -281,8 +274,8 @@ def files_of(conversation: Conversation, user: User, before: str = "") -> tuple[
     if before:
         at, _space, pk = before.partition(" ")
         moment, key = dt.datetime.fromisoformat(at), uuid.UUID(pk)
-        if moment.tzinfo is None:
-            raise ValueError("without a zone")
+        if moment.tzinfo is None or not dt.MINYEAR < moment.year < dt.MAXYEAR:
+            raise ValueError("without a zone, or of no time that could be told in another")
         rows = rows.filter(Q(created_at__lt=moment) | Q(created_at=moment, pk__lt=key))
     found = list(rows.select_related("message").order_by("-created_at", "-pk")[: FILES + 1])
     shown = [

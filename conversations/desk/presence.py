@@ -139,7 +139,7 @@ def _read(
         access = access_of(User.objects.filter(pk__in=user_ids))
         live = Session.objects.filter(session_key__in=session_keys, expire_date__gt=clock.real())
         rows = Conversation.objects.filter(pk__in=opened).values_list("pk", "assignee_id", "team_id") if opened else ()
-        owners = {pk: (assignee, team) for pk, assignee, team in rows}
+        owners: dict[int, Owner] = {pk: (assignee, team) for pk, assignee, team in rows}
         return access, set(live.values_list("session_key", flat=True)), owners
     finally:
         close_old_connections()

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from django.db.models import Case, F, IntegerField, Max, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, CharField, F, IntegerField, Max, OuterRef, Q, StringAgg, Subquery, Value, When
+from django.db.models.functions import Cast, Coalesce
 from django.http import QueryDict
 from django.urls import reverse
 from django.utils import timezone
@@ -29,6 +29,7 @@ PINNED_VIEWS = ("mine", "unassigned", "all")
 STATUSES = ("open", "snoozed", "resolved", "all")
 # Views of one status; in the others it may be chosen, and is "open" if nothing is said.
 STATUS_OF = {"waiting": "open", "closing": "open", "snoozed": "snoozed", "resolved": "resolved"}
+PRIORITIES = tuple(map(str, Conversation.Priority.values))
 WINDOWS = ("open", "closing", "closed", "never")
 SORTS = ("recent", "waiting", "closing", "priority", "oldest", "created")
 SORT_OF = {"waiting": "waiting", "closing": "closing", "snoozed": "waking", "mentions": "mentioned"}
@@ -106,7 +107,7 @@ class ViewQuery:
             unread=query.get("unread") == "1",
             waiting=query.get("waiting") == "1",
             window=_one_of(query, "window", WINDOWS),
-            priorities=tuple(part for part in _keys(query, "priority") if part in "01234"),
+            priorities=tuple(part for part in _keys(query, "priority") if part in PRIORITIES),
             since=_day(query, "since"),
             until=_day(query, "until"),
             sort=_one_of(query, "sort", SORTS) or SORT_OF.get(view, "recent"),
@@ -159,7 +160,7 @@ class ViewQuery:
             if value:
                 wanted &= Q(**{column: {"me": user.pk, "none": None}.get(value, value)})
         for tag in self.tags:
-            wanted &= Q(pk__in=Conversation.tags.through.objects.filter(tag=tag).values("conversation"))
+            wanted &= Q(pk__in=Conversation.tags.through.objects.filter(tag_id=int(tag)).values("conversation"))
         if self.priorities:
             wanted &= Q(priority__in=self.priorities)
         if self.waiting:
@@ -238,16 +239,14 @@ class ViewQuery:
         """Whether what this agent has pinned comes first."""
         return self.view in PINNED_VIEWS and not self.search
 
-    def page(self, user: User, cursor: str = "") -> tuple[list[Conversation], str]:
-        """One page after `cursor` and the cursor of the next ("" at the end); pinned ones come on the first."""
+    def page(self, user: User, cursor: str = "", pins: str | None = "") -> tuple[list[Conversation], str]:
+        """One page after `cursor`, and the next cursor ("" at the end); `pins` (see `pins_of`) come on the first."""
         rows, keys, pinned = self.conversations(user), self._keys, []
         after = _read_cursor(keys, cursor)
-        if self.has_pins:
-            pins = ConversationPin.objects.filter(user=user).values("conversation")
-            if after is None:
-                pinned = list(rows.filter(pk__in=pins)[:PINS])
-            if pinned or after is not None:
-                rows = rows.filter(is_pinned=False)
+        if self.has_pins and pins:
+            above = [int(pk) for pk in pins.split(",")[:PINS]]
+            pinned = list(rows.filter(pk__in=above)) if after is None else []
+            rows = rows.exclude(pk__in=above)
         if after is not None:
             first, value = keys[0], after[0]  # the bound is where the index is entered
             rows = rows.filter(_below(keys, after), **{f"{first.name}__{'lte' if first.falls else 'gte'}": value})
@@ -310,7 +309,8 @@ def _read_cursor(keys: tuple[Key, ...], cursor: str) -> list[Any] | None:
 
 def _below(keys: tuple[Key, ...], after: list[Any]) -> Q:
     """Rows that come after these values of their keys."""
-    condition, equal = Q(), {}
+    condition = Q()
+    equal: dict[str, Any] = {}
     for key, value in zip(keys, after, strict=True):
         condition |= Q(**equal, **{f"{key.name}__{'lt' if key.falls else 'gt'}": value})
         equal[key.name] = value
@@ -325,16 +325,25 @@ def counters(user: User) -> dict[str, Any]:
     return {f"n_{key}": UpTo(rows, COUNTED + 1) for key, rows in views.items()}
 
 
+def pins_of(user: User) -> Subquery:
+    """The keys of what an agent has pinned, as an expression for `ask`."""
+    pins = ConversationPin.objects.filter(user=user).order_by().values("user")
+    keys = StringAgg(Cast("conversation_id", CharField()), delimiter=Value(","))
+    return Subquery(pins.annotate(keys=keys).values("keys"))
+
+
 def ask(user: User, wanted: dict[str, Any]) -> dict[str, Any]:
     """The values of several expressions in one query."""
-    return User.objects.filter(pk=user.pk).values(**wanted).get()
+    values: dict[str, Any] = dict(User.objects.filter(pk=user.pk).values(**wanted).get())
+    return values
 
 
 def view_labels() -> dict[str, str]:
     """The views' names in the active language."""
     return {
         "mine": _("Mine"), "unassigned": _("Unassigned"), "all": _("All"), "mentions": _("Mentions"),
-        "waiting": _("Waiting"), "closing": _("Window closing"), "snoozed": _("Snoozed"), "resolved": _("Resolved"),
+        "waiting": _("Waiting"), "closing": _("Window closing"), "snoozed": _("All snoozed"),
+        "resolved": _("All resolved"),
     }  # fmt: skip
 
 

@@ -50,6 +50,16 @@ class Row:
     snoozed_until: dt.datetime | None
 
     @property
+    def assignee_initials(self) -> str:
+        """Of whom it is assigned to."""
+        return initials_of(self.assignee.name) if self.assignee else ""
+
+    @property
+    def assignee_colour(self) -> int:
+        """Of their small avatar, always the same."""
+        return self.assignee.pk % COLOURS if self.assignee else 0
+
+    @property
     def shown_tags(self) -> list[tuple[str, int]]:
         """Those a list row has room for."""
         return self.tags[:TAGS_SHOWN]

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations.desk.models import SavedView
 from conversations.desk.queue import UpTo, ViewQuery, counted
+from conversations.messaging.models import Conversation
 from crm.foundation.errors import Refusal
 from crm.staff.models import Team, User
 
@@ -17,6 +18,9 @@ MOST = 50  # of one agent, or of a team
 COUNTED_VIEWS = 20
 COUNTED = 99
 NAME_MAX = 60
+QUERY_MAX = 1000
+# Of these an index has all there are; the others may be everything that ever was.
+INDEXED = (Conversation.Status.OPEN, Conversation.Status.SNOOZED)
 
 
 class ViewRefused(Refusal):
@@ -60,6 +64,8 @@ def teams_of(user: User) -> Any:
 def save(user: User, name: str, query: ViewQuery, team: Team | None) -> SavedView:
     """Keep a view under a name; raises ViewRefused."""
     name = _checked(name)
+    if len(query.encoded) > QUERY_MAX:
+        raise ViewRefused(_("This view asks for too much. Choose fewer filters or a shorter search."))
     siblings = SavedView.objects.filter(team=team) if team else SavedView.objects.filter(team=None, owner=user)
     if siblings.count() >= MOST:
         raise ViewRefused(_("There are already %(most)d saved views. Delete one first.") % {"most": MOST})
@@ -76,9 +82,12 @@ def rename(view: SavedView, name: str) -> None:
 
 
 def counters(user: User, views: list[SavedView]) -> dict[str, Any]:
-    """What counts the first of them, as expressions for `queue.ask`; searches are not counted."""
+    """What counts the first of them, as expressions for `queue.ask`; only those of what is open or snoozed, no
+    searches.
+    """
     queries = {view.pk: query_of(view) for view in views[:COUNTED_VIEWS]}
-    return {f"n_saved_{pk}": UpTo(query.found(user), COUNTED + 1) for pk, query in queries.items() if not query.search}
+    counted_ones = {pk: query for pk, query in queries.items() if query.status in INDEXED and not query.search}
+    return {f"n_saved_{pk}": UpTo(query.found(user), COUNTED + 1) for pk, query in counted_ones.items()}
 
 
 def shown(user: User, views: list[SavedView], values: dict[str, Any], current: ViewQuery) -> list[dict[str, Any]]:

@@ -87,9 +87,9 @@ def _places() -> tuple[Shortcut, ...]:
         Shortcut("G S", _("Unassigned"), "gs", "do:go:view=unassigned", "inbox"),
         Shortcut("G T", _("All"), "gt", "do:go:view=all", "users"),
         Shortcut("G E", _("Waiting"), "ge", "do:go:view=waiting", "hourglass"),
-        Shortcut("G R", _("Resolved"), "gr", "do:go:view=resolved", "circle-check"),
+        Shortcut("G R", _("All resolved"), "gr", "do:go:view=resolved", "circle-check"),
         Shortcut("", _("Mentions"), "", "do:go:view=mentions", "at-sign"),
-        Shortcut("", _("Snoozed"), "", "do:go:view=snoozed", "alarm-clock"),
+        Shortcut("", _("All snoozed"), "", "do:go:view=snoozed", "alarm-clock"),
         Shortcut("", _("Window closing"), "", "do:go:view=closing", "timer"),
     )
 

@@ -1,11 +1,12 @@
 """Supervision: a manager sees the inbox exactly as one agent sees it, and can change nothing meanwhile."""
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from conversations.live import publish
 from crm.foundation.errors import Refusal
-from crm.staff.models import User
+from crm.staff.models import Role, User
 
 SESSION_NAME = "viewing_as"
 OF_THE_VIEWER = ("language", "time_zone", "theme", "preferences")
@@ -26,6 +27,13 @@ def allowed(viewer: User, seen: User | None) -> User | None:
     if seen is None or seen.pk == viewer.pk or not viewer.is_manager or not viewer.may_use_desk:
         return None
     return seen if seen.may_use_desk else None
+
+
+def candidates(viewer: User) -> QuerySet[User]:
+    """Whose inbox this viewer may look at."""
+    if not viewer.is_manager:
+        return User.objects.none()
+    return User.objects.filter(is_active=True).exclude(role=Role.INTEGRATOR).exclude(pk=viewer.pk)
 
 
 def seen_by(request: HttpRequest) -> User | None:

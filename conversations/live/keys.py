@@ -17,7 +17,7 @@ class Place(NamedTuple):
 
 
 def key_for(user_id: int, place: Place) -> str:
-    """What lets this user's sockets into the conversation for 12 hours."""
+    """What lets this user's sockets into the conversation for 12 hours, as long as they hear of that number at all."""
     return _signer.sign(f"{user_id}.{place.conversation}.{place.inbox}")
 
 

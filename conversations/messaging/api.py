@@ -5,6 +5,7 @@ import uuid
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
 from django.utils.http import content_disposition_header
@@ -20,7 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from conversations.channels.base import Contacts, Location, Reaction, Template, Text
-from conversations.messaging import forms, media, outbound, threads
+from conversations.messaging import forms, labels, media, outbound, snoozing, state_forms, threads
 from conversations.messaging.errors import NotQuotable
 from conversations.messaging.filters import ConversationFilter, MessageFilter
 from conversations.messaging.forms import ConversationSerializer, MessageSerializer
@@ -63,13 +64,13 @@ class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
     def get_queryset(self) -> QuerySet[Conversation]:
         """Those the token's user may see."""
         user = user_of(self.request)
-        return Conversation.objects.visible_to(user).with_unread(user)
+        return Conversation.objects.visible_to(user).with_unread(user).prefetch_related("tags")
 
-    @extend_schema(request=forms.AssignBody, responses={200: ConversationSerializer, 409: CONFLICT})
+    @extend_schema(request=state_forms.AssignBody, responses={200: ConversationSerializer, 409: CONFLICT})
     @action(detail=True, methods=["post"])
     def assign(self, request: Request, pk: str) -> Response:
         """Give the conversation to a person and a team; null takes it away, what is left out stays."""
-        body = _read(forms.AssignBody, request)
+        body = _read(state_forms.AssignBody, request)
         chosen = get_object_or_404(self.get_queryset().select_related("assignee", "team"), pk=pk)
         assignee, team = chosen.assignee, chosen.team
         if "assignee" in body:
@@ -79,17 +80,45 @@ class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
         changed = threads.assign(chosen, by=user_of(request), assignee=assignee, team=team, version=body.get("version"))
         return self._answer(changed)
 
-    @extend_schema(request=forms.VersionBody, responses={200: ConversationSerializer, 409: CONFLICT})
+    @extend_schema(request=state_forms.VersionBody, responses={200: ConversationSerializer, 409: CONFLICT})
     @action(detail=True, methods=["post"])
     def resolve(self, request: Request, pk: str) -> Response:
         """Nothing is left to be done, until the person writes again."""
         return self._set_status(request, Conversation.Status.RESOLVED)
 
-    @extend_schema(request=forms.VersionBody, responses={200: ConversationSerializer, 409: CONFLICT})
+    @extend_schema(request=state_forms.VersionBody, responses={200: ConversationSerializer, 409: CONFLICT})
     @action(detail=True, methods=["post"])
     def reopen(self, request: Request, pk: str) -> Response:
         """Back to the open ones."""
         return self._set_status(request, Conversation.Status.OPEN)
+
+    @extend_schema(request=state_forms.SnoozeBody, responses={200: ConversationSerializer, 409: CONFLICT})
+    @action(detail=True, methods=["post"])
+    def snooze(self, request: Request, pk: str) -> Response:
+        """Out of the open ones until a moment, or until the person writes, which always ends it."""
+        chosen, body = self.get_object(), _read(state_forms.SnoozeBody, request)
+        until, version = body.get("until"), body.get("version")
+        return self._answer(snoozing.snooze(chosen, by=user_of(request), until=until, version=version))
+
+    @extend_schema(request=state_forms.PriorityBody, responses={200: ConversationSerializer, 409: CONFLICT})
+    @action(detail=True, methods=["post"])
+    def priority(self, request: Request, pk: str) -> Response:
+        """How urgent it is."""
+        chosen, body = self.get_object(), _read(state_forms.PriorityBody, request)
+        priority, version = Conversation.Priority[body["priority"].upper()], body.get("version")
+        return self._answer(threads.set_priority(chosen, priority, by=user_of(request), version=version))
+
+    @extend_schema(request=state_forms.TagsBody, responses={200: ConversationSerializer, 409: CONFLICT})
+    @action(detail=True, methods=["post"])
+    def tags(self, request: Request, pk: str) -> Response:
+        """Put tags on and take tags off; what was there and is not named stays."""
+        chosen, body, user = self.get_object(), _read(state_forms.TagsBody, request), user_of(request)
+        find = labels.find_or_make if user.sees_everything else labels.find
+        with transaction.atomic():
+            added = [find(name) for name in body.get("add", [])]
+            removed = [labels.find(name) for name in body.get("remove", [])]
+            changed = labels.change(chosen, add=added, remove=removed, by=user, version=body.get("version"))
+        return self._answer(changed)
 
     @extend_schema(request={"multipart/form-data": forms.UploadBody}, responses={201: forms.UploadAnswer, 409: REFUSED})
     @action(detail=True, methods=["post"], parser_classes=[MultiPartParser], filterset_class=None)
@@ -104,12 +133,12 @@ class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
         return Response(forms.UploadAnswer(stored).data, status=201)
 
     def _set_status(self, request: Request, status: str) -> Response:
-        version = _read(forms.VersionBody, request).get("version")
+        version = _read(state_forms.VersionBody, request).get("version")
         return self._answer(threads.set_status(self.get_object(), status, by=user_of(request), version=version))
 
     def _answer(self, changed: Conversation) -> Response:
         """As it stands now, also if it was given away to where the user does not see it."""
-        row = Conversation.objects.with_unread(user_of(self.request)).get(pk=changed.pk)
+        row = Conversation.objects.with_unread(user_of(self.request)).prefetch_related("tags").get(pk=changed.pk)
         return Response(self.get_serializer(row).data)
 
 

@@ -54,10 +54,13 @@ class Attachment(models.Model):
     height = models.PositiveIntegerField(null=True, blank=True)
     # Of voice messages and audio: length, 64 loudness peaks (0–100), and a rendition every browser plays.
     duration_ms = models.PositiveIntegerField(null=True, blank=True)
-    peaks = models.JSONField(default=list, blank=True)
-    rendition = models.FileField(upload_to=upload_path, blank=True)
-    # When its sound was looked at (`messaging.sound`); once, whatever came of it.
+    peaks = models.JSONField(default=list, db_default=[], blank=True)
+    rendition = models.FileField(upload_to=upload_path, blank=True, default="", db_default="")
+    # When its sound was looked at (`messaging.sound`), whatever came of it; until then how often that was begun, and
+    # before when nobody begins again.
     sound_read_at = models.DateTimeField(null=True, blank=True)
+    sound_tries = models.PositiveSmallIntegerField(default=0, db_default=0)
+    sound_lease_until = models.DateTimeField(null=True, blank=True)
     # The message to be sent later that will take it.
     scheduled = models.ForeignKey(
         ScheduledMessage, on_delete=models.SET_NULL, null=True, blank=True, related_name="attachments", db_index=False
@@ -85,6 +88,12 @@ class Attachment(models.Model):
                 fields=["created_at"],
                 condition=Q(kind__in=["voice", "audio"], state="stored", sound_read_at=None),
                 name="attachment_unheard",
+            ),
+            # the media viewer
+            models.Index(
+                fields=["conversation", "message"],
+                condition=Q(kind__in=["image", "video"], state="stored"),
+                name="attachment_pictures",
             ),
             # uploads that were never sent
             models.Index(fields=["created_at"], condition=Q(message=None), name="attachment_unsent"),

@@ -66,9 +66,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def for_rows(self, user: User) -> Self:
         """All that a list row shows, in one query; `tag_text` is read by `Conversation.tag_pairs`."""
         pins = ConversationPin.objects.filter(conversation=OuterRef("pk"), user=user)
-        tags = ConversationTag.objects.filter(conversation=OuterRef("pk")).order_by().values("conversation")
+        tagged = ConversationTag.objects.filter(conversation=OuterRef("pk")).order_by().values("conversation")
         pair = Concat(Cast("tag__colour", models.CharField()), Value(_FIELD_END), "tag__name")
-        tags = tags.annotate(text=StringAgg(pair, delimiter=Value(_ROW_END))).values("text")
+        tags = tagged.annotate(text=StringAgg(pair, delimiter=Value(_ROW_END))).values("text")
         rows = self.with_unread(user).annotate(is_pinned=Exists(pins), tag_text=Subquery(tags))
         return rows.select_related("contact", "inbox", "assignee", "team")
 
@@ -108,8 +108,9 @@ class Conversation(models.Model):
     team = models.ForeignKey(
         Team, on_delete=models.SET_NULL, null=True, blank=True, related_name="conversations", db_index=False
     )
-    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NONE)
-    # When a snoozed one comes back by itself; None: when the person writes.
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NONE, db_default=Priority.NONE.value)
+    # When a snoozed one comes back by itself; None: when the person writes. Of others it says nothing: a process of the
+    # release before may reopen one without emptying it.
     snoozed_until = models.DateTimeField(null=True, blank=True)
     # Counts every change of status, assignee, team, tags or priority: a stale form is refused.
     version = models.PositiveIntegerField(default=1)
@@ -150,9 +151,6 @@ class Conversation(models.Model):
                 name="conversation_status_is_known",
             ),
             models.CheckConstraint(condition=Q(priority__lte=4), name="conversation_priority_is_known"),
-            models.CheckConstraint(
-                condition=Q(snoozed_until=None) | Q(status="snoozed"), name="conversation_only_snoozed_comes_back"
-            ),
         ]
         indexes: ClassVar = [
             # inbox page: the open ones of view All, of views Mine and Unassigned, and their counts
@@ -191,8 +189,9 @@ class Conversation(models.Model):
     def tag_pairs(self) -> list[tuple[str, int]]:
         """Name and colour of each tag, by name; of a row of `for_rows`."""
         texts = (getattr(self, "tag_text", None) or "").split(_ROW_END)
-        pairs = (text.partition(_FIELD_END) for text in texts if text)
-        return sorted(((name, int(colour)) for colour, _sep, name in pairs), key=lambda pair: pair[0].casefold())
+        parts = [text.partition(_FIELD_END) for text in texts]  # an older name may contain what ends a row
+        pairs = [(name, int(colour)) for colour, _sep, name in parts if name and colour.isascii() and colour.isdigit()]
+        return sorted(pairs, key=lambda pair: pair[0].casefold())
 
     @property
     def is_group(self) -> bool:

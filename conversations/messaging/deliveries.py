@@ -149,14 +149,14 @@ def _sweep(inbox_id: int, external_id: str) -> int:
 
 
 def locked_message(**lookup: Any) -> Message | None:
-    """One message with its conversation, both locked, the conversation first; None if there is none."""
+    """One message with its conversation, both locked, the conversation first; None if there is none, or no more."""
     found = Message.objects.filter(**lookup).values_list("pk", "conversation").first()
     if found is None:
         return None
     pk, conversation_id = found
     list(Conversation.objects.select_for_update(no_key=True).filter(pk=conversation_id).values_list("pk"))
     rows = Message.objects.select_for_update(of=("self",), no_key=True)
-    return rows.select_related("conversation__inbox", "conversation__contact", "author", "inbox").get(pk=pk)
+    return rows.select_related("conversation__inbox", "conversation__contact", "author", "inbox").filter(pk=pk).first()
 
 
 def _target(inbox: Inbox, update: Applicable) -> Message | None:

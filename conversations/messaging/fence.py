@@ -9,7 +9,7 @@ from django.db import DatabaseError
 from django.db.models import Count, Exists, Min, OuterRef, Q
 
 from conversations.live import publish
-from conversations.messaging import events, previews
+from conversations.messaging import events, previews, reacting
 from conversations.messaging.models import Conversation, Message, MessageQuerySet, SendFence
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
@@ -155,4 +155,6 @@ def _cancel(chosen: list[int]) -> int:
         previews.refresh(message)
         events.announce_status(message)
     update_rows(messages, ["status", "cancelled_at", "next_attempt_at", "lease", "lease_until", "version"])
+    for message in messages:
+        reacting.withdraw(message)
     return len(messages)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.live.models import LiveHint
 from conversations.messaging.conversation_models import ConversationQuerySet
 from conversations.messaging.models import Conversation, Message
+from crm.contacts import profile
 from crm.foundation import clock
 from crm.staff.api import user_of
 
@@ -36,7 +37,7 @@ class IdFilter(django_filters.NumberFilter):
 
 
 class ConversationFilter(django_filters.FilterSet):
-    """`?status=&assignee=&inbox=&contact=&updated_after=`."""
+    """`?status=&assignee=&inbox=&contact=&tag=&priority=&updated_after=`."""
 
     status = django_filters.ChoiceFilter(choices=Conversation.Status.choices)
     assignee = django_filters.CharFilter(
@@ -46,6 +47,10 @@ class ConversationFilter(django_filters.FilterSet):
     )
     inbox = IdFilter(field_name="inbox_id")
     contact = IdFilter(field_name="contact_id")
+    tag = django_filters.CharFilter(method="by_tag", max_length=50, help_text="The name of a tag, whatever its case.")
+    priority = django_filters.ChoiceFilter(
+        method="by_priority", choices=[(name.lower(), name.lower()) for name in Conversation.Priority.names]
+    )
     updated_after = django_filters.IsoDateTimeFilter(
         method="by_update",
         validators=SANE_TIME,
@@ -62,6 +67,15 @@ class ConversationFilter(django_filters.FilterSet):
             return queryset.unassigned()
         user = user_of(self.request).pk if value == "me" else int(value)
         return queryset.filter(assignee_id=user)
+
+    def by_tag(self, queryset: ConversationQuerySet, name: str, value: str) -> ConversationQuerySet:
+        """Those that have it; none if there is no such tag."""
+        tag = profile.find_tag(value.strip())
+        return queryset.filter(conversation_tags__tag=tag) if tag else queryset.none()
+
+    def by_priority(self, queryset: ConversationQuerySet, name: str, value: str) -> ConversationQuerySet:
+        """Exactly this one."""
+        return queryset.filter(priority=Conversation.Priority[value.upper()])
 
     def by_update(self, queryset: ConversationQuerySet, name: str, value: dt.datetime) -> ConversationQuerySet:
         """By activity, and by the log of hints: late messages, statuses and assignments move no activity time."""

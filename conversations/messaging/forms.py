@@ -10,34 +10,14 @@ from rest_framework import serializers
 
 from conversations.channels.whatsapp import codes
 from conversations.messaging.models import Attachment, Conversation, Message
+from conversations.messaging.state_forms import IdField, PriorityField
+from crm.contacts.models import Tag
 
-ID_MAX = 2**63 - 1
-VERSION_MAX = 2**31 - 1
 CARDS_MAX = 50
 PARTS_MAX = 20
 EMOJI_MAX = 32
 PARAMETERS_MAX = 50
 ERROR_STATUSES = ("failed", "unknown", "queued")
-
-
-class IdField(serializers.IntegerField):
-    """A primary key; whether it exists is asked later, of what the user may see."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(min_value=1, max_value=ID_MAX, **kwargs)
-
-
-class VersionBody(serializers.Serializer[Any]):
-    """The version a change was decided on; without it the change is made whatever happened since."""
-
-    version = serializers.IntegerField(min_value=1, max_value=VERSION_MAX, required=False)
-
-
-class AssignBody(VersionBody):
-    """Who shall answer; what is left out stays as it is."""
-
-    assignee = IdField(required=False, allow_null=True)
-    team = IdField(required=False, allow_null=True)
 
 
 class Degrees(serializers.FloatField):
@@ -203,8 +183,15 @@ class ProblemAnswer(serializers.Serializer[Any]):
 
 
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
-    """Everything said between one inbox and one person; `version` counts changes of status, assignee and team."""
+    """Everything said between one inbox and one person; `version` counts changes of status, assignee, team, tags and
+    priority.
+    """
 
+    priority = PriorityField(read_only=True)
+    tags = serializers.SlugRelatedField[Tag](many=True, read_only=True, slug_field="name")
+    snoozed_until = serializers.DateTimeField(
+        read_only=True, help_text="Of a snoozed one; null: until the person writes."
+    )
     unread = serializers.IntegerField(read_only=True, help_text="By the token's user.")
 
     class Meta:
@@ -216,6 +203,9 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
             "status",
             "assignee",
             "team",
+            "priority",
+            "tags",
+            "snoozed_until",
             "window_expires_at",
             "unread",
             "last_activity_at",

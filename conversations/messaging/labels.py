@@ -2,18 +2,17 @@
 
 from collections.abc import Iterable
 
-from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from conversations.messaging import events, threads
 from conversations.messaging.models import Conversation, ConversationPin, ConversationTag
 from crm.contacts import profile
+from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Tag
 from crm.foundation.errors import Refusal
 from crm.foundation.retrying import in_transaction
 from crm.staff.models import User
 
-COLOURS = 16
 TAGS_MAX = 30
 PINS_MAX = 20
 
@@ -75,7 +74,7 @@ def change(
 
 def find(name: str) -> Tag:
     """The tag of this name, whatever its case; raises NotATag."""
-    found = profile.find_tag(name.strip())
+    found = profile.find_tag(" ".join(name.split()))
     if found is None:
         raise NotATag(_("There is no tag with this name. A manager can create it."))
     return found
@@ -84,18 +83,10 @@ def find(name: str) -> Tag:
 @in_transaction
 def find_or_make(name: str) -> Tag:
     """The tag of this name, made if there is none; raises NotATag for what cannot be a name."""
-    name = " ".join(name.split())
-    most = Tag._meta.get_field("name").max_length or 0
-    if not name or len(name) > most or not name.isprintable():
-        raise NotATag(_("Give the tag a name of 1 to %(most)d characters.") % {"most": most})
-    found = profile.find_tag(name)
-    if found is not None:
-        return found
     try:
-        with transaction.atomic():
-            return Tag.objects.create(name=name, colour=Tag.objects.count() % COLOURS)
-    except IntegrityError:  # somebody else makes it at this moment
-        return find(name)
+        return profile.find_or_make_tag(name)
+    except InvalidValue as error:
+        raise NotATag(str(error)) from error
 
 
 @in_transaction

@@ -137,6 +137,8 @@ class Message(models.Model):
         ]
         indexes: ClassVar = [
             models.Index(fields=["conversation", "sort_at", "id"], name="message_thread"),  # thread page
+            # private notes in a contact's timeline
+            models.Index(fields=["conversation", "sort_at"], condition=Q(direction="note"), name="message_notes"),
             # a user, identity or quoted message that goes, or two identities that join
             models.Index(fields=["author"], condition=Q(author__isnull=False), name="message_author"),
             models.Index(fields=["sender"], condition=Q(sender__isnull=False), name="message_sender"),

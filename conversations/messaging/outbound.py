@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Min, Q
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from conversations.channels.base import Contacts, Location, Reaction, ReactionUpdate, Template, Text
@@ -170,9 +170,7 @@ def undo(message: Message) -> None:
     row.delete()
     summary.show_newest(conversation)
     if conversation.status != Conversation.Status.RESOLVED and not conversation.is_group:
-        asked, answered = summary.spoken(conversation.messages.all()), summary.answered_at(conversation)
-        since = asked.filter(sort_at__gte=answered) if answered else asked
-        conversation.waiting_since = since.aggregate(at=Min("sort_at"))["at"]
+        conversation.waiting_since = summary.asked_since(conversation)
     conversation.save(update_fields=[*previews.FIELDS, "last_activity_at", "waiting_since"])
     events.announce(conversation, "conversation.updated", what=["preview"])
 
@@ -180,7 +178,7 @@ def undo(message: Message) -> None:
 def _locked(message: Message) -> Message:
     row = deliveries.locked_message(pk=message.pk)
     if row is None:
-        raise Message.DoesNotExist
+        raise errors.NotRetryable(_("This message is no longer there: somebody has taken it back."))
     return row
 
 

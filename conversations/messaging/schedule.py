@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Sequence
 
 import structlog
-from django.db import DatabaseError, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils.translation import gettext as _
 
 from conversations.messaging import events, outbound, summary, threads
@@ -25,6 +25,7 @@ LATE = dt.timedelta(hours=6)
 ANSWERED, AUTHOR_GONE, TOO_LATE, BROKEN = "answered", "author_gone", "too_late", "broken"
 State = ScheduledMessage.State
 OPEN = (State.WAITING, State.REFUSED)
+LOOKS = 3  # for a conversation that is being joined to another one
 
 
 @in_transaction
@@ -43,13 +44,13 @@ def plan(
     SendRefused.
     """
     row = threads.locked().get(pk=conversation.pk)
-    known = row.scheduled.filter(client_id=client_id).first() if client_id else None
+    known = ScheduledMessage.objects.filter(client_id=client_id).first() if client_id else None
     if known is not None:
-        return known, False
+        return _repeated(known, row), False
     if row.scheduled.filter(state=State.WAITING).count() >= MOST:
         raise BadTime(_("There are too many messages to be sent later in this conversation. Cancel some first."))
     _check(row, text, files, send_at)
-    planned = ScheduledMessage.objects.create(
+    planned = ScheduledMessage(
         conversation=row,
         author=by,
         text=clean_text(text).strip(),
@@ -58,6 +59,11 @@ def plan(
         unless_answered=unless_answered,
         **({"client_id": client_id} if client_id else {}),
     )
+    try:
+        with transaction.atomic():
+            planned.save()
+    except IntegrityError as error:  # planned in another conversation at this moment
+        raise _used() from error
     free = Attachment.objects.filter(pk__in=[file.pk for file in files], conversation=row, message=None, scheduled=None)
     if free.update(scheduled=planned) != len(files):
         raise MediaRefused(_("This file was already sent or belongs to another conversation. Attach it again."))
@@ -65,29 +71,54 @@ def plan(
     return planned, True
 
 
+def _repeated(known: ScheduledMessage, conversation: Conversation) -> ScheduledMessage:
+    if known.conversation_id != conversation.pk or known.state == State.CANCELLED:
+        raise _used()
+    return known
+
+
+def _used() -> NotRetryable:
+    return NotRetryable(_("This message was already planned once and cannot be planned again. Write it anew."))
+
+
 @in_transaction
-def change(planned: ScheduledMessage, *, text: str, send_at: dt.datetime, unless_answered: bool) -> ScheduledMessage:
-    """New text or time for what waits or was refused, which waits again then; raises kinds of SendRefused."""
-    conversation, row = _locked(planned.pk)
-    if row is None or row.state not in OPEN:
+def change(
+    planned: ScheduledMessage, *, by: User, text: str, send_at: dt.datetime, unless_answered: bool
+) -> ScheduledMessage:
+    """New text or time for what waits or was refused, which waits again then. Who gives it other words, or sends what
+    was refused, becomes its author: it speaks in their name. Raises kinds of SendRefused, DoesNotExist if it is gone.
+    """
+    row = _locked(planned.pk)
+    conversation, author = row.conversation, row.author
+    if row.state not in OPEN:
         raise NotRetryable(_("This message has already been sent or cancelled."))
     _check(conversation, text, list(row.attachments.all()), send_at)
-    row.text, row.send_at, row.unless_answered = clean_text(text).strip(), send_at, unless_answered
-    row.state, row.reason, row.settled_at = State.WAITING, "", None
+    wanted = clean_text(text).strip()
+    if wanted != row.text or row.state == State.REFUSED:
+        row.author = by
+    row.text, row.send_at, row.unless_answered = wanted, send_at, unless_answered
+    row.state, row.reason, row.settled_at, row.changed_at = State.WAITING, "", None, clock.now()
     row.save()
-    _tell(conversation)
+    if by == author:
+        _tell(conversation)
+    else:
+        events.record(
+            conversation, "scheduled_changed", by=by, what=["scheduled"], author=author.name if author else ""
+        )
     return row
 
 
 @in_transaction
 def cancel(planned: ScheduledMessage) -> ScheduledMessage:
-    """Do not send it, or no longer show that it was refused; raises NotRetryable if it has been sent."""
-    conversation, row = _locked(planned.pk)
-    if row is None or row.state not in OPEN:
+    """Do not send it, or no longer show that it was refused; raises NotRetryable if it has been sent, DoesNotExist if
+    it is gone.
+    """
+    row = _locked(planned.pk)
+    if row.state not in OPEN:
         raise NotRetryable(_("This message has already been sent or cancelled."))
     row.attachments.update(scheduled=None, created_at=clock.now())
     _settle(row, State.CANCELLED, row.reason)
-    _tell(conversation)
+    _tell(row.conversation)
     return row
 
 
@@ -98,8 +129,10 @@ def drain() -> bool:
     for pk in chosen:
         try:
             _send(pk)
-        except DatabaseError:
+        except (OperationalError, InterfaceError):  # the database is away
             raise
+        except ScheduledMessage.DoesNotExist:  # gone, or on its way to another conversation: the next round looks again
+            continue
         except Exception:  # one that cannot be sent must not hold the others
             log.exception("scheduled message not sent", scheduled=pk)
             _give_up(pk)
@@ -108,10 +141,11 @@ def drain() -> bool:
 
 @in_transaction
 def _send(pk: int) -> None:
-    conversation, row = _locked(pk)
-    if row is None or row.state != State.WAITING:
+    row = _locked(pk)
+    conversation = row.conversation
+    if row.state != State.WAITING:
         return
-    if row.unless_answered and _has_answered(conversation, row.created_at):
+    if row.unless_answered and _has_answered(conversation, row.changed_at or row.created_at):
         row.attachments.update(scheduled=None)
         _settle(row, State.CANCELLED, ANSWERED)
         events.record(conversation, "scheduled_not_needed", by=row.author, what=["scheduled"])
@@ -159,9 +193,9 @@ def _has_answered(conversation: Conversation, since: dt.datetime) -> bool:
 
 @in_transaction
 def _give_up(pk: int) -> None:
-    conversation, row = _locked(pk)
-    if row is not None and row.state == State.WAITING:
-        _refuse(conversation, row, BROKEN)
+    row = _locked(pk)
+    if row.state == State.WAITING:
+        _refuse(row.conversation, row, BROKEN)
 
 
 def _refuse(conversation: Conversation, row: ScheduledMessage, reason: str) -> None:
@@ -169,12 +203,19 @@ def _refuse(conversation: Conversation, row: ScheduledMessage, reason: str) -> N
     events.record(conversation, "scheduled_refused", by=row.author, what=["scheduled"], reason=reason)
 
 
-def _locked(pk: int) -> tuple[Conversation, ScheduledMessage | None]:
-    """The conversation is locked first, as everywhere."""
-    conversation_id = ScheduledMessage.objects.values_list("conversation", flat=True).get(pk=pk)
-    conversation: Conversation = threads.locked().get(pk=conversation_id)
+def _locked(pk: int) -> ScheduledMessage:
+    """The message and its conversation, which is locked first, as everywhere. The conversation may be joined to
+    another one while we wait for it: then that one. Raises DoesNotExist.
+    """
     rows = ScheduledMessage.objects.select_for_update(of=("self",), no_key=True).select_related("author", "reply_to")
-    return conversation, rows.filter(pk=pk, conversation=conversation).first()
+    for _look in range(LOOKS):
+        conversation_id = ScheduledMessage.objects.values_list("conversation", flat=True).get(pk=pk)
+        conversation = threads.locked().filter(pk=conversation_id).first()
+        row = rows.filter(pk=pk, conversation=conversation).first() if conversation is not None else None
+        if row is not None:
+            row.conversation = conversation
+            return row
+    raise ScheduledMessage.DoesNotExist
 
 
 def _settle(row: ScheduledMessage, state: str, reason: str) -> None:

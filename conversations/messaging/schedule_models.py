@@ -22,7 +22,7 @@ class ScheduledMessageQuerySet(models.QuerySet["ScheduledMessage"]):
 
 
 class ScheduledMessage(models.Model):
-    """A text (and files) to be sent at `send_at`, when window and consent are looked at again."""
+    """A text (and files) to be sent at `send_at`, when the window and its author's rights are looked at again."""
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -41,12 +41,13 @@ class ScheduledMessage(models.Model):
         Message, on_delete=models.SET_NULL, null=True, blank=True, related_name="+", db_index=False
     )
     send_at = models.DateTimeField()
-    # Not sent if the person has written again in the meantime.
+    # Not sent if the person has written again since it was planned or last changed.
     unless_answered = models.BooleanField(default=False)
     state = models.CharField(max_length=10, choices=State, default=State.WAITING)
     reason = models.CharField(max_length=500, blank=True)  # of a refusal, as code of `messaging.errors`
     settled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    changed_at = models.DateTimeField(null=True, blank=True)
 
     objects = ScheduledMessageQuerySet.as_manager()
 

@@ -5,6 +5,7 @@ Without ffmpeg nothing is recorded and sound files are played as they are.
 """
 
 import array
+import datetime as dt
 import functools
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import structlog
 from django.core.files.base import ContentFile
-from django.db.models import F
+from django.db import InterfaceError, OperationalError
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from conversations.messaging import events
@@ -32,6 +34,9 @@ SAMPLES_PER_SECOND = 8000
 LONGEST_SECONDS = 3600
 SECONDS = 60  # of one call of ffmpeg
 AT_ONCE = 5
+TRIES = 3
+LEASE = dt.timedelta(seconds=3 * SECONDS)  # ffmpeg is called twice
+AGAIN = dt.timedelta(minutes=1)
 READS = (
     "-nostdin", "-v", "error", "-protocol_whitelist", "file",
     "-format_whitelist", "ogg,matroska,webm,mov,mp4,m4a,mp3,aac,amr,wav,flac",
@@ -81,19 +86,15 @@ def ring_for(attachment: Attachment) -> None:
 
 
 def drain() -> bool:
-    """Look at a few sound files that nobody has looked at; True if there may be more."""
+    """Look at a few sound files that nobody has looked at, the newest first; True if there may be more."""
     if not is_available():
         return False
-    chosen = _claim()
-    for attachment in chosen:
-        if work.is_stopping():
-            _give_back(attachment)
-            continue
-        try:
-            _read(attachment)
-        except (Unreadable, OSError) as error:
-            log.info("sound not read", attachment=str(attachment.pk), error=type(error).__name__, says=str(error)[:200])
-    return len(chosen) == AT_ONCE
+    for _file in range(AT_ONCE):
+        attachment = None if work.is_stopping() else _claim()
+        if attachment is None:
+            return False
+        _look_at(attachment)
+    return True
 
 
 def peaks_of(samples: "array.array[int]") -> list[int]:
@@ -109,18 +110,50 @@ def peaks_of(samples: "array.array[int]") -> list[int]:
 
 
 @in_transaction
-def _claim() -> list[Attachment]:
-    """Once and for all: a file whose look was cut short is played without a picture of its sound."""
+def _claim() -> Attachment | None:
+    """The newest one that nobody is looking at: people wait for what has just come, not for their history."""
     unheard = Attachment.objects.select_for_update(of=("self",), skip_locked=True).filter(
-        kind__in=KINDS, state=Attachment.State.STORED, sound_read_at=None
+        Q(sound_lease_until=None) | Q(sound_lease_until__lt=clock.real()),
+        kind__in=KINDS,
+        state=Attachment.State.STORED,
+        sound_read_at=None,
     )
-    chosen = list(unheard.order_by("created_at")[:AT_ONCE])
-    Attachment.objects.filter(pk__in=[one.pk for one in chosen]).update(sound_read_at=clock.real())
+    chosen = unheard.order_by("-created_at").first()
+    if chosen is not None:
+        chosen.sound_tries += 1
+        chosen.sound_lease_until = clock.real() + LEASE
+        chosen.save(update_fields=["sound_tries", "sound_lease_until"])
     return chosen
 
 
-def _give_back(attachment: Attachment) -> None:
-    Attachment.objects.filter(pk=attachment.pk).update(sound_read_at=None)
+def _look_at(attachment: Attachment) -> None:
+    """One that is no sound is done with; whatever else happens, it is tried again a while later, three times in all."""
+    about = {"attachment": str(attachment.pk)}
+    if attachment.sound_tries > TRIES:  # the last time the process ended over it
+        log.warning("sound given up", **about)
+        _done(attachment)
+        return
+    try:
+        _read(attachment)
+    except Unreadable as error:
+        log.info("sound not read", **about, says=str(error)[:200])
+    except (OperationalError, InterfaceError):
+        raise  # the lease runs out
+    except Exception:
+        log.exception("sound not read", **about)
+        if attachment.sound_tries < TRIES:
+            _of(attachment).update(sound_lease_until=clock.real() + AGAIN)
+            return
+    _done(attachment)
+
+
+def _of(attachment: Attachment) -> QuerySet[Attachment]:
+    """It, as long as nobody else has begun with it since."""
+    return Attachment.objects.filter(pk=attachment.pk, sound_tries=attachment.sound_tries)
+
+
+def _done(attachment: Attachment) -> None:
+    _of(attachment).update(sound_read_at=clock.real(), sound_lease_until=None)
 
 
 def _read(attachment: Attachment) -> None:
@@ -152,7 +185,7 @@ def _rendition(source: Path) -> bytes:
 def _store(attachment: Attachment) -> None:
     """Write what was found; the bubble is drawn anew."""
     found = {"duration_ms": attachment.duration_ms, "peaks": attachment.peaks, "rendition": attachment.rendition.name}
-    if not Attachment.objects.filter(pk=attachment.pk).update(**found):
+    if not _of(attachment).update(**found, sound_read_at=clock.real(), sound_lease_until=None):
         attachment.rendition.delete(save=False)
         return
     message = Message.objects.filter(attachments=attachment.pk).select_related("conversation").first()

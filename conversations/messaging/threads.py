@@ -168,7 +168,9 @@ def assign(
 
 @in_transaction
 def set_status(conversation: Conversation, status: str, *, by: User, version: int | None = None) -> Conversation:
-    """Resolve or reopen; the same status again changes nothing. Raises Conflict if `version` is stale."""
+    """Resolve, or reopen (whoever still had no answer waits again); the same status again changes nothing. Raises
+    Conflict if `version` is stale.
+    """
     row = current(conversation, version)
     if row.status == status:
         return row
@@ -184,11 +186,6 @@ def set_status(conversation: Conversation, status: str, *, by: User, version: in
     row.save(update_fields=["status", "snoozed_until", "waiting_since", "version"])
     events.record(row, kind, by=by, what=["status"])
     return row
-
-
-def reopen(conversation: Conversation, *, by: User, version: int | None = None) -> Conversation:
-    """Back to the open ones; whoever still had no answer waits again. Raises Conflict if `version` is stale."""
-    return set_status(conversation, Conversation.Status.OPEN, by=by, version=version)
 
 
 @in_transaction
@@ -224,10 +221,11 @@ def mark_unread(conversation: Conversation, user: User, from_message: Message | 
     """Make the last message of the person unread for this user, or all since `from_message`; returns how many are
     unread now. Raises NothingToRead if the person has not written.
     """
-    row = Conversation.objects.with_unread(user).get(pk=conversation.pk)
+    row = Conversation.objects.get(pk=conversation.pk)
     if not row.inbound_count:
         raise NothingToRead(_("There is nothing to mark as unread: this person has not written yet."))
-    unread = max(row.unread, 1)
+    before = ConversationRead.objects.filter(conversation=row, user=user).values_list("inbound_upto", flat=True)
+    unread = max(row.inbound_count - (before.first() or 0), 1)
     if from_message is not None:
         here = Q(sort_at=from_message.sort_at, pk__gte=from_message.pk)
         since = summary.spoken(row.messages.all()).filter(Q(sort_at__gt=from_message.sort_at) | here)

@@ -17,8 +17,4 @@ class Migration(migrations.Migration):
             name='sound_read_at',
             field=models.DateTimeField(blank=True, null=True),
         ),
-        migrations.AddIndex(
-            model_name='attachment',
-            index=models.Index(condition=models.Q(('kind__in', ['voice', 'audio']), ('sound_read_at', None), ('state', 'stored')), fields=['created_at'], name='attachment_unheard'),
-        ),
     ]

@@ -1,6 +1,6 @@
 """Notices to staff."""
 
-from typing import ClassVar, Self
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -8,15 +8,6 @@ from django.db.models import Q
 
 from conversations.messaging.models import Conversation, Message
 from crm.foundation import clock
-from crm.staff.models import User
-
-
-class NoticeQuerySet(models.QuerySet["Notice"]):
-    """Notices by who asks."""
-
-    def visible_to(self, user: User) -> Self:
-        """Their own, of conversations they (still) see."""
-        return self.filter(user=user, conversation__in=Conversation.objects.visible_to(user).values("pk"))
 
 
 class Notice(models.Model):
@@ -31,8 +22,6 @@ class Notice(models.Model):
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
     created_at = models.DateTimeField(default=clock.now, editable=False)
     read_at = models.DateTimeField(null=True, blank=True)
-
-    objects = NoticeQuerySet.as_manager()
 
     class Meta:
         constraints: ClassVar = [

@@ -29,10 +29,24 @@ class IdentitySerializer(serializers.ModelSerializer[ChannelIdentity]):
         read_only_fields = fields
 
 
+class TagName(serializers.CharField):
+    """The name of a tag, in one line."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=profile.TAG_MAX, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        """As it is kept."""
+        try:
+            return profile.tag_name(super().to_internal_value(data))
+        except InvalidValue as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
 class TagNames(serializers.ListField):
     """Tags by their names; unknown ones are made."""
 
-    child = serializers.CharField(max_length=50)
+    child = TagName()
 
     def get_attribute(self, instance: Contact) -> list[str]:
         """The names, from the prefetched tags."""
@@ -158,7 +172,7 @@ class ContactViewSet(
 class TagSerializer(serializers.ModelSerializer[Tag]):
     """A label for contacts."""
 
-    name = serializers.CharField(max_length=50)
+    name = TagName()
     colour = serializers.IntegerField(min_value=0, max_value=15, required=False, help_text="0–15, a class of colours.")
 
     class Meta:
@@ -226,7 +240,7 @@ class NotesOfContact(viewsets.ModelViewSet[ContactNote]):
 
     def get_serializer_context(self) -> dict[str, Any]:
         """Whose notes, for a new one."""
-        context = super().get_serializer_context()
+        context = dict(super().get_serializer_context())
         if self.action == "create" and not getattr(self, "swagger_fake_view", False):
             context["contact"] = self.get_contact()
         return context
@@ -242,7 +256,7 @@ class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
     key = serializers.RegexField(
         r"^[a-z][a-z0-9_]*$", max_length=50, help_text="Its name in `attributes`; stays for ever. a–z, 0–9 and _."
     )
-    label = serializers.CharField(max_length=100)
+    label = serializers.CharField(max_length=100)  # type: ignore[assignment]
     type = serializers.ChoiceField(
         CustomAttribute.Type.choices, required=False, default=CustomAttribute.Type.TEXT, help_text="Stays for ever."
     )

@@ -1,7 +1,6 @@
 """Custom attributes: what a value must look like by its type, how it is kept, and how one goes."""
 
 import datetime as dt
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -99,14 +98,14 @@ def _text(raw: object) -> str:
 def _number(raw: object) -> int | float:
     if isinstance(raw, str) and _NUMBER.fullmatch(raw):
         raw = float(raw.replace(",", "."))
-    if isinstance(raw, bool) or not isinstance(raw, int | float) or not math.isfinite(raw) or abs(raw) >= 10**15:
+    if isinstance(raw, bool) or not isinstance(raw, int | float) or not abs(raw) < 10**15:
         raise InvalidValue(_("This is not a number. Write it with digits, such as 12 or 12.5."))
     return int(raw) if raw == int(raw) else raw
 
 
 def _date(raw: object) -> str:
     day = _day(raw)
-    if day is None:
+    if day is None or not 1900 <= day.year <= 2200:
         raise InvalidValue(_("This is not a date. Write it as year-month-day, such as 2026-05-31."))
     return day.isoformat()
 

@@ -334,16 +334,19 @@ def refresh_contact(identity: ChannelIdentity) -> None:
     identity.contact = contact
     if not contact.is_name_confirmed and identity.profile_name:
         contact.name = identity.profile_name
-    if identity.wa_id and not _is_written(contact):
-        contact.phone = phones.e164(identity.wa_id)
+    number = phones.e164(identity.wa_id) if identity.wa_id else contact.phone
+    if number != contact.phone and not _is_written(contact):
+        contact.phone = number
     contact.refresh_search_text()
     contact.save(update_fields=["name", "phone", "search_text"])
 
 
 def _is_written(contact: Contact) -> bool:
     """The phone is one that staff wrote over the account's number."""
-    last = contact.changes.filter(field="phone").order_by("-version").first()
-    return bool(contact.phone) and last is not None and last.after == contact.phone
+    if not contact.phone:
+        return False
+    last = contact.changes.filter(field="phone").order_by("-created_at", "-pk").first()
+    return last is not None and last.after == contact.phone
 
 
 def _absorb(kept: Contact, gone: Contact) -> None:

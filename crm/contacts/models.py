@@ -39,12 +39,13 @@ class Contact(models.Model):
     # False while the name is only what the person calls themselves on WhatsApp (shown as "~name").
     is_name_confirmed = models.BooleanField(default=False)
     phone = models.CharField(_("phone"), max_length=20, null=True, blank=True)
-    company = models.CharField(_("company"), max_length=200, blank=True)
-    language = models.CharField(_("language"), max_length=10, blank=True)  # BCP 47: "es", "pt-BR"
+    company = models.CharField(_("company"), max_length=200, blank=True, default="", db_default="")
+    # BCP 47: "es", "pt-BR"
+    language = models.CharField(_("language"), max_length=10, blank=True, default="", db_default="")
     # Values of custom attributes by their key, each as `attributes.read` returns it.
-    attributes = models.JSONField(default=dict, blank=True)
+    attributes = models.JSONField(default=dict, db_default={}, blank=True)
     # Counts every change a person makes; `ContactChange.version` says which one changed what.
-    version = models.PositiveIntegerField(default=1)
+    version = models.PositiveIntegerField(default=1, db_default=1)
     last_inbound_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     search_text = models.TextField(blank=True, editable=False)

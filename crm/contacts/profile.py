@@ -5,7 +5,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import phonenumbers
+from django.db import IntegrityError, transaction
 from django.dispatch import Signal
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from crm.contacts import attributes as custom
@@ -23,6 +25,7 @@ contact_changed = Signal()
 ATTRIBUTE = "attributes."
 TEXT_MAX = 200
 TAG_MAX = 50
+COLOURS = 16
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
 
 
@@ -70,13 +73,10 @@ def write(
 def tag(contact: Contact, name: str, *, by: User, may_create: bool = True) -> Contact:
     """Put one tag on a contact; raises InvalidValue for a name that is none, or none yet and not `may_create`."""
     row = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    name = _line(name, TAG_MAX)
-    if not name:
-        raise InvalidValue(_("Write the name of the tag."))
-    found = find_tag(name)
-    if found is None and not may_create:
+    name = tag_name(name)
+    found = find_or_make_tag(name) if may_create else find_tag(name)
+    if found is None:
         raise InvalidValue(_("There is no tag “%(name)s”. Ask a manager to create it.") % {"name": name})
-    found = found or Tag.objects.create(name=name)
     _link, is_new = ContactTag.objects.get_or_create(contact=row, tag=found, defaults={"added_by": by})
     if is_new:
         _save(row, [ContactChange(field="tag", after=found.name)], by)
@@ -132,9 +132,43 @@ def language(text: str) -> str:
     return f"{code.lower()}-{region.upper()}" if region else code.lower()
 
 
+def language_name(code: str) -> str:
+    """The name of a language, in the active one; the code where Django does not know it."""
+    try:
+        return str(translation.get_language_info(code.lower())["name_translated"]).capitalize()
+    except KeyError:
+        return code
+
+
 def find_tag(name: str) -> Tag | None:
     """The tag of this name, whatever its case; compared here because SQLite folds ASCII only."""
     return _tags_by_name().get(name.casefold())
+
+
+def tag_name(text: str) -> str:
+    """The name of a tag as it is kept, in one line; raises InvalidValue for what cannot be one."""
+    name = _line(text, TAG_MAX)
+    if not name:
+        raise InvalidValue(_("Write the name of the tag."))
+    if not " ".join(text.split()).isprintable():
+        raise InvalidValue(_("The name of a tag cannot contain invisible characters."))
+    return name
+
+
+def find_or_make_tag(text: str) -> Tag:
+    """The tag of this name, made if there is none, also if two do so at once; raises InvalidValue."""
+    name = tag_name(text)
+    found = find_tag(name)
+    if found is not None:
+        return found
+    try:
+        with transaction.atomic():
+            return Tag.objects.create(name=name, colour=Tag.objects.count() % COLOURS)
+    except IntegrityError:  # somebody else makes it at this moment
+        found = find_tag(name)
+        if found is None:
+            raise
+        return found
 
 
 def _line(text: str, most: int) -> str:
@@ -191,10 +225,8 @@ def _tags_by_name() -> dict[str, Tag]:
 def _set_tags(contact: Contact, names: Iterable[str], by: User) -> list[ContactChange]:
     known = _tags_by_name()
     wanted: dict[int, Tag] = {}
-    for name in names:
-        found = known.get(name.casefold())
-        if found is None:
-            found = known[name.casefold()] = Tag.objects.create(name=name)
+    for name in map(tag_name, names):
+        found = known.setdefault(name.casefold(), known.get(name.casefold()) or find_or_make_tag(name))
         wanted[found.pk] = found
     present = {link.tag_id: link.tag for link in contact.contact_tags.select_related("tag")}
     gone, missing = present.keys() - wanted.keys(), wanted.keys() - present.keys()

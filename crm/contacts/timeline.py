@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.contacts import attributes
 from crm.contacts.models import Contact, ContactChange, ContactNote, CustomAttribute
-from crm.contacts.profile import ATTRIBUTE
+from crm.contacts.profile import ATTRIBUTE, language_name
 from crm.staff.models import User
 
 PAGE = 20
@@ -94,9 +94,9 @@ def page(contact: Contact, user: User, *, group: str = "", cursor: str = "") -> 
     shown = found[:PAGE]
     words: dict[tuple[str, int], Entry] = {}
     for kind in _kinds.values():
-        rows = [row for (_at, name, _pk), row in shown if name == kind.name]
-        if rows:
-            words |= {(kind.name, row.pk): entry for row, entry in zip(rows, kind.entries(rows), strict=True)}
+        mine = [row for (_at, name, _pk), row in shown if name == kind.name]
+        if mine:
+            words |= {(kind.name, row.pk): entry for row, entry in zip(mine, kind.entries(mine), strict=True)}
     lines = [Line(f"{name}-{pk}", at, words[name, pk]) for (at, name, pk), _row in shown]
     return Page(lines, _cursor(shown[-1][0]) if len(found) > PAGE else "")
 
@@ -149,7 +149,7 @@ def _change(change: ContactChange, own: dict[str, str]) -> Entry:
     if change.field == "note":
         return Entry(_("Note by %(name)s deleted") % {"name": change.before or _("somebody")}, by, icon="trash-2")
     key = change.field.removeprefix(ATTRIBUTE)
-    label = own.get(key, key) if change.field.startswith(ATTRIBUTE) else str(label_of(change.field))
+    label = own.get(key, key) if change.field.startswith(ATTRIBUTE) else label_of(change.field)
     before, after = _value(change.field, change.before), _value(change.field, change.after)
     texts = {"field": label, "before": before, "after": after}
     if not before:
@@ -159,9 +159,9 @@ def _change(change: ContactChange, own: dict[str, str]) -> Entry:
     return Entry(_("%(field)s: “%(before)s” → “%(after)s”") % texts, by, icon="pencil")
 
 
-def label_of(field: str) -> str | Promise:
+def label_of(field: str) -> str:
     """The name of a contact's own field, as forms show it."""
-    return Contact._meta.get_field(field).verbose_name.capitalize()
+    return str(getattr(Contact._meta.get_field(field), "verbose_name", field)).capitalize()
 
 
 def _value(field: str, value: Any) -> str:
@@ -169,7 +169,7 @@ def _value(field: str, value: Any) -> str:
         return ""
     if field == "kind":
         return str(Contact.Kind(value).label) if value in Contact.Kind.values else str(value)
-    return attributes.shown(value)
+    return language_name(value) if field == "language" else attributes.shown(value)
 
 
 def _name(user: User | None) -> str:

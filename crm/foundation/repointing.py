@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Exists, ForeignKey, Model, OuterRef, QuerySet, UniqueConstraint
+from django.db.models import Exists, ForeignKey, ManyToOneRel, Model, OuterRef, QuerySet, UniqueConstraint
 
 
 def repoint(source: Model, target: Model, *, but: tuple[type[Model], ...] = ()) -> None:
@@ -10,7 +10,9 @@ def repoint(source: Model, target: Model, *, but: tuple[type[Model], ...] = ()) 
 
     What `target` has already by a unique constraint is deleted at `source`. Call it in a transaction, both locked.
     """
-    for relation in source._meta.related_objects:
+    for relation in source._meta.get_fields(include_hidden=True):  # also those without a name at this end
+        if not isinstance(relation, ManyToOneRel):
+            continue
         model, field = relation.related_model, relation.field
         if isinstance(field, ForeignKey) and isinstance(model, type) and model not in but:
             _repoint(model._base_manager.all(), field.name, source, target)

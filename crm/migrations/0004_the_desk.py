@@ -16,27 +16,27 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='contact',
             name='attributes',
-            field=models.JSONField(blank=True, default=dict),
+            field=models.JSONField(blank=True, db_default={}, default=dict),
         ),
         migrations.AddField(
             model_name='contact',
             name='company',
-            field=models.CharField(blank=True, max_length=200, verbose_name='company'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=200, verbose_name='company'),
         ),
         migrations.AddField(
             model_name='contact',
             name='language',
-            field=models.CharField(blank=True, max_length=10, verbose_name='language'),
+            field=models.CharField(blank=True, db_default='', default='', max_length=10, verbose_name='language'),
         ),
         migrations.AddField(
             model_name='contact',
             name='version',
-            field=models.PositiveIntegerField(default=1),
+            field=models.PositiveIntegerField(db_default=1, default=1),
         ),
         migrations.AddField(
             model_name='user',
             name='preferences',
-            field=models.JSONField(blank=True, default=dict),
+            field=models.JSONField(blank=True, db_default={}, default=dict),
         ),
         migrations.CreateModel(
             name='CustomAttribute',

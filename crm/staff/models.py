@@ -64,7 +64,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     )
     theme = models.CharField(_("theme"), max_length=10, choices=Theme, default=Theme.SYSTEM)
     # How the inbox looks and behaves for this person; read and checked by `conversations.desk.settings`.
-    preferences = models.JSONField(default=dict, blank=True)
+    preferences = models.JSONField(default=dict, db_default={}, blank=True)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
     teams: "models.ManyToManyField[Team, Membership]" = models.ManyToManyField(

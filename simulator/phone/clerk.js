@@ -4,7 +4,7 @@ import { call, make, say, sentence } from "./api.js";
 
 const at = (id) => document.getElementById(id);
 // which decisions there are for a template in each status; the simulator has the last word
-const ALLOWED = { PENDING: ["approve", "reject"], APPROVED: ["pause", "reject", "disable", "quality", "category"],
+const ALLOWED = { PENDING: ["approve", "reject"], APPROVED: ["pause", "disable", "reject", "quality", "category"],
   PAUSED: ["approve", "disable", "quality"], REJECTED: ["approve"], DISABLED: ["approve"] };
 let print = "";
 

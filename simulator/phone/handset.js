@@ -7,11 +7,12 @@ import { canRecord, Recorder } from "./recorder.js";
 import { minutes, Sheets } from "./sheets.js";
 
 const clock = format({ hour: "2-digit", minute: "2-digit" });
+const short = format({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 export class Handset {
   // `page` holds what all phones share: numbers, contacts, offset, and refresh().
   constructor(page, chosen) {
-    Object.assign(this, { page, chosen, drawn: new Map(), stuck: true, top: 0, offline: null });
+    Object.assign(this, { page, chosen, drawn: new Map(), isBlank: true, stuck: true, top: 0 });
     this.node = document.getElementById("handset").content.firstElementChild.cloneNode(true);
     this.parts = {};
     for (const part of this.node.querySelectorAll("[data-part]")) this.parts[part.dataset.part] = part;
@@ -71,16 +72,17 @@ export class Handset {
   }
 
   choose(chosen) {
+    const before = this.query;
     Object.assign(this.chosen, chosen);
+    if (this.query === before) return this.page.refresh();
     this.clear();
     this.page.changed();
     return this.page.refresh();
   }
 
   clear() {
-    this.drawn = new Map();
+    Object.assign(this, { drawn: new Map(), last: null, isBlank: true, stuck: true });
     this.parts.lines.replaceChildren();
-    this.stuck = true;
     this.quote(null);
     this.toast("");
   }
@@ -212,7 +214,7 @@ export class Handset {
   update(screen) {
     const { customer, number, parts } = this;
     this.drawOwner();
-    parts["bar-time"].textContent = clock.format(this.page.now());
+    parts["bar-time"].textContent = short.format(this.page.now());
     parts.business.textContent = number?.verified_name ?? say("business");
     parts.avatar.textContent = parts.business.textContent.trim().charAt(0).toUpperCase();
     const isTyping = Boolean(screen?.typing);
@@ -221,7 +223,7 @@ export class Handset {
     const network = customer?.network ?? "online";
     parts["bar-network"].firstElementChild.setAttribute("href", network === "offline" ? "#i-plane" : network === "none" ? "#i-close" : "#i-signal");
     for (const name of ["text", "attach", "voice", "send", "call"]) parts[name].disabled = network !== "online" || !customer || !number;
-    if (screen?.messages) this.last = screen;
+    if (screen?.messages) Object.assign(this, { last: screen, isBlank: false });
     if (!this.last) return;
     if (screen?.messages || network !== this.network) {
       this.network = network;
@@ -300,6 +302,7 @@ export class Handset {
     const key = customer?.network === "offline" ? "is_offline" : customer?.network === "none" ? "is_gone" : isClosed ? "window_closed" : null;
     parts.strip.hidden = !key;
     if (key !== this.stripShown) parts.strip.textContent = key ? say(key) : "";
+    if (key !== this.stripShown && this.stuck) this.bottom();
     this.stripShown = key;
   }
 

@@ -58,7 +58,7 @@ export class Menus {
       { name: "user_id", label: say("user_id"), hint: say("user_id_hint"), maxlength: 140, spellcheck: "false", placeholder: "ES.1349…" },
       { name: "username", label: say("username"), hint: say("username_hint"), maxlength: 60, spellcheck: "false" }];
     this.sheets.form(say("new_customer"), fields, say("create"), async (made) => {
-      const { id } = await call("contacts", made);
+      const { id } = await this.handset.page.meet(made);
       await this.handset.choose({ customer: id });
     });
   }

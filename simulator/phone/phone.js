@@ -10,9 +10,9 @@ const CODES = { page: { html_500: 1 }, drop: { accept_then_drop: 1 } };
 const wide = matchMedia("(min-width: 861px)");
 
 const page = {
-  numbers: [], contacts: [], settings: {}, offset: 0, version: null, print: "", handsets: [],
+  numbers: [], contacts: [], settings: {}, offset: 0, version: null, met: 0, handsets: [],
   now: () => new Date(Date.now() + page.offset * 1000),
-  refresh, changed, remove,
+  refresh, changed, remove, meet,
 };
 
 // ---- which phones there are: how many is in the address, whose they are is remembered
@@ -66,9 +66,16 @@ async function newcomer() {
   const taken = page.contacts.map((contact) => contact.name);
   const name = NAMES.find((candidate) => !taken.includes(candidate)) ?? `${NAMES[0]} ${page.contacts.length + 1}`;
   const made = { name, from: `346${String(Math.floor(Math.random() * 1e8)).padStart(8, "0")}` };
-  const { id, wa_id } = await call("contacts", made);
-  const contact = { id, wa_id, user_id: null, name, username: null, network: "online", reads: true, hides_phone: false, stopped: false };
-  page.contacts = [...page.contacts, contact];
+  return meet(made);
+}
+
+// A new customer, known to the page at once. Throws what the simulator says against it.
+async function meet(made) {
+  const { id, wa_id, user_id } = await call("contacts", made);
+  page.met += 1;
+  const contact = { id, wa_id, user_id, name: made.name, username: made.username || null,
+    network: "online", reads: true, hides_phone: false, stopped: false };
+  page.contacts = [...page.contacts.filter((other) => other.id !== id), contact];
   return contact;
 }
 
@@ -94,11 +101,13 @@ async function askOnce() {
   if (!page.numbers.length || !page.version) Object.assign(page, { numbers: await call("numbers"), contacts: await call("contacts") });
   await settle();
   const asked = page.handsets.map((handset) => [handset, handset.query]);
-  const query = new URLSearchParams(asked.map(([, pair]) => ["phone", pair])), print = query.toString();
-  if (print === page.print && page.version) query.set("seen", page.version);
+  const query = new URLSearchParams(asked.map(([, pair]) => ["phone", pair])), { met } = page;
+  // only what has changed, unless a phone shows nothing yet
+  if (page.version && !page.handsets.some((handset) => handset.isBlank)) query.set("seen", page.version);
   const told = await call(`screens?${query}`);
-  Object.assign(page, { numbers: told.numbers, settings: told.settings, offset: told.offset, version: told.version, print });
-  if (told.contacts) page.contacts = told.contacts;
+  Object.assign(page, { numbers: told.numbers, settings: told.settings, offset: told.offset, version: told.version });
+  if (told.contacts && met === page.met) page.contacts = told.contacts;
+  else if (told.contacts) page.version = null; // somebody came while the question was under way
   asked.forEach(([handset, pair], index) => { if (handset.query === pair) handset.update(told.phones[index]); });
   drawClock();
   drawSettings(told);

@@ -1,15 +1,23 @@
-// Starts the inbox, moves between its pages; alone speaks to htmx.
-import { $, csrf, data, emit, isLogin, lazy, on, pane, preferences, t, tick, toast } from "./ui.js";
+// Starts the inbox, moves between its pages.
+import { $, data, emit, fragment, http, lazy, on, pane, recall, SessionLost, t, toast, why } from "./ui.js";
 import * as bus from "./bus.js";
 import * as composer from "./composer.js";
 import * as list from "./list.js";
 import * as outbox from "./outbox.js";
 import * as thread from "./thread.js";
 
-const htmx = window.htmx;
-const PATH = /\/c\/(\d+)\/$/;
+const PATH = /\/c\/(\d+)\/$/, tops = {}, scroller = $("[data-list-body]");
 const here = () => location.pathname + location.search;
 const withQuery = (path) => `${path}?${data.query}`;
+let place = history.state?.place || 0, flight = null, returning = false;
+
+/** A step in the history; each remembers where the list stood. */
+function push(path, top = scroller.scrollTop) {
+  if (path === here()) return;
+  tops[place] = top;
+  place += 1;
+  history.pushState({ place }, "", path);
+}
 
 function mount() {
   thread.mount();
@@ -20,55 +28,70 @@ function mount() {
   emit("mounted", root);
 }
 
-let loading = 0, overtaken = false;
-
-/** Shows a conversation; what happened on the way follows. */
-async function load(path) {
-  loading = Number(new URL(path, location.href).pathname.match(PATH)[1]);
-  overtaken = false;
-  pane.setAttribute("aria-busy", "true");
-  await htmx.ajax("GET", path, { source: pane, target: pane, swap: "innerHTML" });
+/** Whoever is on the way in is no longer wanted. */
+function land() {
+  flight?.control.abort();
+  flight = null;
   pane.removeAttribute("aria-busy");
-  loading = 0;
-  if (overtaken) thread.resync();
+}
+
+/** Shows a conversation; what happened on the way follows. False if it could not be, nothing if another was wanted meanwhile. */
+async function load(path) {
+  land();
+  const mine = flight = { c: Number(new URL(path, location.href).pathname.match(PATH)[1]), control: new AbortController() };
+  pane.setAttribute("aria-busy", "true");
+  let html;
+  try {
+    html = await (await http(path, { signal: mine.control.signal })).text();
+    if (mine !== flight) return null;
+  } catch (error) {
+    if (mine !== flight) return null;
+    land();
+    list.mark(thread.current());
+    if (!(error instanceof SessionLost)) toast(error.status === 404 ? t("not_yours") : error.status ? why(error) : t("not_loaded"), "danger");
+    return false;
+  }
+  land();
+  pane.replaceChildren(fragment(html));
+  mount();
+  if (mine.overtaken) thread.resync();
+  return true;
 }
 
 async function open(path, id, focus = matchMedia("(max-width: 639px)").matches) {
   list.mark(id);
-  await load(path);
-  if (thread.current() !== id) { list.mark(thread.current()); return; }
-  if (path !== here()) history.pushState(null, "", path);
+  if (!await load(path)) return;
+  push(path);
   if (focus) $("[data-log]", pane)?.focus({ preventScroll: true });
 }
 
 const openPath = (path) => open(withQuery(path), Number(path.match(PATH)[1]));
 
 function close() {
+  land();
   pane.replaceChildren(document.getElementById("tpl-no-thread").content.cloneNode(true));
   mount();
 }
 
 function back() {
   const id = thread.current();
-  history.pushState(null, "", withQuery(data.urlInbox));
+  push(withQuery(data.urlInbox));
   close();
   list.links().find((link) => Number(link.dataset.open) === id)?.focus({ preventScroll: true });
 }
 
-/** Shows another view in the list. */
-function go(query) {
-  const wanted = list.spell(query);
-  if (wanted === data.query) return;
-  list.show(wanted);
-  emit("query", wanted);
-}
-
-async function route() {
-  const wanted = list.spell(location.search);
-  if (location.search && wanted !== data.query) list.show(wanted);
-  const id = Number(location.pathname.match(PATH)?.[1] || 0);
+/** Back and forward: list, conversation and place of then. What cannot be loaded leaves everything where it was. */
+async function route({ state }) {
+  const from = place, wanted = list.spell(location.search), id = Number(location.pathname.match(PATH)?.[1] || 0), isReturn = returning;
+  tops[from] = scroller.scrollTop;
+  place = state?.place || 0;
+  returning = false;
+  const shown = wanted === data.query || list.show(wanted, tops[place]);
   if (!id) close();
-  else if (id !== thread.current()) await load(here());
+  const loaded = !id || id === thread.current() ? true : await load(here());
+  if ((loaded !== false && await shown) || isReturn || from === place) return;
+  returning = true;
+  history.go(from - place);
 }
 
 function onClick(event) {
@@ -76,10 +99,11 @@ function onClick(event) {
   const link = event.target.closest("[data-open], [data-go]");
   if (link) {
     event.preventDefault();
-    if (link.dataset.go) go(link.dataset.go);
-    else open(withQuery(new URL(link.href).pathname), Number(link.dataset.open), event.detail > 0 || undefined);
+    if (link.dataset.go) lazy("filters").then(() => emit("go", link.dataset.go));
+    else open(withQuery(new URL(link.href).pathname) + (link.dataset.at ? `&at=${link.dataset.at}` : ""), Number(link.dataset.open), event.detail > 0 || undefined);
   }
   else if (event.target.closest("[data-back]")) { event.preventDefault(); back(); }
+  else if (event.target.closest("[data-panel-toggle]")) lazy("panel").then((panel) => panel.toggle());
   else if (event.target.closest("[data-reload]")) location.reload();
 }
 
@@ -90,67 +114,23 @@ async function onHead(event) {
   try { (await lazy("head")).handle(event); } catch { toast(t("not_done"), "danger"); }
 }
 
-/** What htmx needs: token, session, errors. */
-function bindHtmx() {
-  document.addEventListener("htmx:config:request", (event) => {
-    event.detail.ctx.request.headers["X-CSRFToken"] = csrf();
-  });
-  document.addEventListener("htmx:before:response", (event) => {
-    const { raw } = event.detail.ctx.response;
-    if (raw.status !== 401 && raw.status !== 403 && !isLogin(raw)) return;
-    event.preventDefault();
-    emit("session-lost");
-  });
-  document.addEventListener("htmx:response:error", (event) => {
-    const { status } = event.detail.ctx.response;
-    if (status === 404) toast(t("not_yours"), "danger");
-    else if (status !== 409) toast(t("not_done"), "danger");
-  });
-  document.addEventListener("htmx:error", (event) => { if (event.detail.ctx) toast(t("not_loaded"), "danger"); });
-  document.addEventListener("htmx:after:swap", (event) => {
-    const { ctx } = event.detail;
-    if (ctx.target === pane && ctx.response.status < 400) mount();
-    else { tick(pane); emit("row", thread.current()); }
-  });
-}
-
-function bindMenu() {
-  $("[data-preferences]")?.addEventListener("change", async ({ target }) => (await lazy("settings")).save({ [target.name]: target.value }));
-  $("[data-open-settings]")?.addEventListener("click", async () => (await lazy("settings")).open());
-  $("[data-help]").addEventListener("click", () => $("#help").showModal());
-  $("[data-sign-in]").addEventListener("click", (event) => {
-    event.currentTarget.search = new URLSearchParams({ next: here() });
-  });
-}
-
-/** What was chosen here or in another tab. */
-function prefer({ values, theme }) {
-  Object.assign(preferences, values);
-  data.density = preferences.density;
-  if (theme) document.documentElement.dataset.theme = theme;
-}
-
-bindHtmx();
-bindMenu();
 thread.start();
 composer.start();
 list.start(Number(location.pathname.match(PATH)?.[1] || 0));
 mount();
-on("swapped", (element) => htmx.process(element));
-on("query", (query) => history.pushState(null, "", `${thread.current() ? location.pathname : data.urlInbox}?${query}`));
-on("go", go);
+on("query", ({ query, top }) => push(`${thread.current() ? location.pathname : data.urlInbox}?${query}`, top));
 on("open", openPath);
-on("preferences", prefer);
-on("seat", () => location.reload());
 on("conversation.removed", (hint) => {
   if (hint.c !== thread.current()) return;
   toast(t("removed"));
   back();
 });
-for (const type of ["message.created", "message.updated", "message.status"]) on(type, (hint) => { overtaken ||= hint.c === loading; });
+for (const type of ["message.created", "message.updated", "message.status"]) on(type, (hint) => { if (hint.c === flight?.c) flight.overtaken = true; });
 document.addEventListener("click", onClick);
 addEventListener("popstate", route);
 for (const type of ["click", "change", "submit"]) pane.addEventListener(type, onHead);
 outbox.start();
 bus.start();
-for (const name of ["keys", "presence", "layout", "notify"]) lazy(name).then((module) => module.start());
+if (recall("panel")) lazy("panel").then((panel) => panel.follow());
+Promise.all([lazy("filters"), ...["keys", "presence", "layout", "notify"].map(async (name) => (await lazy(name)).start())])
+  .then(() => { document.body.dataset.ready = ""; }); // everything answers now

@@ -1,6 +1,6 @@
 // Several conversations at once: choosing them, the bar of what can be done with them, doing it with progress, taking it back.
-import { $, $$, announce, data, fragment, http, Refused, SessionLost, t, toast } from "./ui.js";
-import { focused, idOf, links, neighbour, pull, select, selected } from "./list.js";
+import { $, $$, announce, data, fragment, http, SessionLost, t, toast, why } from "./ui.js";
+import { focused, idOf, links, neighbour, renew, select, selected } from "./list.js";
 
 const region = $("#list"), bar = $("[data-bulk]"), rows = $("[data-rows]");
 const AT_ONCE = 200, MOST = 5000, UNDO = 10000;
@@ -12,8 +12,8 @@ const has = (id) => selected().includes(id);
 /** Selects or not, as its box says now; with Shift all from the last one on. */
 export function pick(id, isRange) {
   const all = ids(), is = !has(id), from = all.indexOf(last), to = all.indexOf(id);
-  if (isRange && from >= 0) all.slice(Math.min(from, to), Math.max(from, to) + 1).forEach((one) => select(one, true));
-  else select(id, is);
+  if (isRange && from >= 0) select(all.slice(Math.min(from, to), Math.max(from, to) + 1));
+  else select([id], is);
   last = id;
 }
 
@@ -26,23 +26,23 @@ export function toggle() {
 /** Takes the focused one and its neighbour into the selection, and goes there. */
 export function extend(step) {
   const row = focused(), link = neighbour(step);
-  if (row) select(idOf(row), true);
+  if (row) select([idOf(row)]);
   if (!link) return;
   last = idOf(link.closest(".row"));
-  select(last, true);
+  select([last]);
   link.focus();
   link.scrollIntoView({ block: "nearest" });
 }
 
 /** All rows that are loaded. */
 export function all() {
-  ids().forEach((id) => select(id, true));
+  select(ids());
 }
 
 export function clear() {
   const back = bar.contains(document.activeElement);
   whole = null;
-  selected().forEach((id) => select(id, false));
+  select(selected(), false);
   if (back) (links().find((link) => link.tabIndex === 0) || region).focus();
 }
 
@@ -93,7 +93,7 @@ async function carryOut(action, value, progress) {
       if (after) progress(Math.min(done, view ? view.total : chosen.length), view ? view.total : chosen.length);
     } while (after && done < MOST);
   } catch (error) {
-    told.failed = error instanceof SessionLost ? " " : (error instanceof Refused && error.reason) || t("not_done");
+    told.failed = error instanceof SessionLost ? " " : why(error);
   }
   return told;
 }
@@ -118,7 +118,7 @@ async function change(action, value) {
   const told = await carryOut(action, value, (done, total) => note.write(t("bulk_progress", { done, total })));
   busy = false;
   bar.removeAttribute("aria-busy");
-  touched.forEach((id) => pull.add(id));
+  renew(touched).catch(() => {});
   if (told.failed) toast(told.failed, "danger");
   if (told.failed && !told.changed) { note.end(); return; }
   clear();
@@ -131,9 +131,9 @@ async function takeBack(tokens, touched) {
     for (const undo of tokens.toReversed()) add(told, await (await http(region.dataset.urlUndo, { form: { undo }, timeout: 60000 })).json());
     notice().write(sentence(told, "bulk_undone"));
   } catch (error) {
-    if (!(error instanceof SessionLost)) toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
+    if (!(error instanceof SessionLost)) toast(why(error), "danger");
   }
-  touched.forEach((id) => pull.add(id));
+  renew(touched).catch(() => {});
 }
 
 /** A notice that stays while the pointer or the focus is on it; with something to take back it has a button. */
@@ -144,14 +144,14 @@ function notice() {
   item.dataset.testid = "bulk-toast";
   item.append(text);
   const end = () => item.remove();
-  const wait = () => { clearTimeout(timer); timer = setTimeout(end, UNDO); };
+  const wait = () => { clearTimeout(timer); if (!item.matches(":hover, :focus-within")) timer = setTimeout(end, UNDO); };
   for (const type of ["pointerenter", "focusin"]) item.addEventListener(type, () => clearTimeout(timer));
-  for (const type of ["pointerleave", "focusout"]) item.addEventListener(type, wait);
+  for (const type of ["pointerleave", "focusout"]) item.addEventListener(type, () => setTimeout(wait));
   return {
     end,
     write(words, undo) {
       text.textContent = words;
-      if (!item.isConnected) $("[data-toasts]").append(item);
+      if (!item.isConnected) $("[data-notices]").append(item);
       wait();
       if (!undo) return;
       const button = document.createElement("button");

@@ -8,7 +8,7 @@ let since = config.head || 0;
 let head = since;
 let socket = null, ready = false, stopped = false, tries = 0;
 let retryTimer = 0, pingTimer = 0, pongTimer = 0, bannerTimer = 0, lagTimer = 0;
-let syncing = false, again = false, hiddenAt = 0, reachable = true;
+let syncing = false, again = false, hiddenAt = 0, reachable = true, owed = false;
 const handled = new Set();
 
 /** Hands a hint to whoever listens for its type, once per durable id. */
@@ -21,6 +21,12 @@ function handle(hint) {
   emit(hint.t, hint);
 }
 
+/** Too much was missed: everybody fetches anew, as soon as somebody looks. */
+function resync() {
+  owed = document.hidden;
+  if (!owed) emit("resync");
+}
+
 /** Pulls what was missed; `since` only ever becomes the head that the pull returned. */
 export async function sync() {
   if (syncing) { again = true; return; }
@@ -31,7 +37,7 @@ export async function sync() {
       const answer = await (await http(`${data.urlSync}?since=${since}`)).json();
       since = answer.head;
       head = Math.max(head, since);
-      if (answer.resync) emit("resync");
+      if (answer.resync) resync();
       else answer.hints.forEach(handle);
       reachable = true;
     } while (again);
@@ -49,7 +55,7 @@ function receive(event) {
   if (frame.t === "ready") return becomeReady(frame);
   if (frame.t === "resync") {
     since = head = frame.head ?? since;
-    return emit("resync");
+    return resync();
   }
   if (frame.t === "pong") {
     clearTimeout(pongTimer);
@@ -147,7 +153,7 @@ function visible() {
   if (document.hidden) { hiddenAt = Date.now(); return; }
   if (!ready) { tries = 0; connect(); }
   else if (Date.now() - hiddenAt > 60000) { hello(); ping(); }
-  if (pulls.reduce((sum, pull) => sum + pull.ids.size, 0) > 100) { pulls.forEach((pull) => pull.clear()); emit("resync"); }
+  if (owed || pulls.reduce((sum, pull) => sum + pull.ids.size, 0) > 100) { pulls.forEach((pull) => pull.clear()); resync(); }
   else pulls.forEach((pull) => pull.schedule());
 }
 

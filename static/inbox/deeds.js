@@ -1,7 +1,8 @@
 // What one does with a bubble: react, quote, copy, cancel, its menu; loaded at the first click on one.
 import { $, $$, emit, http, lazy, pane, Refused, t, toast } from "./ui.js";
 import * as outbox from "./outbox.js";
-import { article, current, drop, keepUnread, merge } from "./thread.js";
+import { article, current, keepUnread, merge } from "./thread.js";
+import { discard } from "./local.js";
 import { jump } from "./travel.js";
 import { words } from "./bubbles.js";
 
@@ -12,7 +13,7 @@ async function post(url, form) {
   const here = root;
   try {
     const html = await (await http(url, { form })).text();
-    if (root === here) merge(html);
+    if (here.isConnected) merge(html);
     return true;
   } catch (error) {
     toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
@@ -48,6 +49,7 @@ function openMenu(bubble, button) {
   popUp(menu, button);
 }
 
+/** Puts a text on the clipboard, and says whether that worked. */
 export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
@@ -56,8 +58,9 @@ export async function copy(text) {
     box.value = text;
     ($("dialog[open]") || document.body).append(box);
     box.select();
-    document.execCommand("copy");
+    const copied = document.execCommand("copy");
     box.remove();
+    if (!copied) { toast(t("not_done"), "danger"); return; }
   }
   toast(t("copied"));
 }
@@ -65,10 +68,11 @@ export async function copy(text) {
 const quote = (bubble) => emit("quote", { id: bubble.id.slice(2), author: author(bubble), text: words(bubble).slice(0, 140) });
 
 async function markUnread(id) {
+  const here = root;
   try {
-    await http(root.dataset.urlRead.replace(/read\/$/, "unread/"), { form: { message: id } });
-    keepUnread();
-    emit("row", current());
+    await http(here.dataset.urlRead.replace(/read\/$/, "unread/"), { form: { message: id } });
+    if (here.isConnected) keepUnread();
+    emit("row", Number(here.dataset.c));
     toast(t("marked_unread"));
   } catch (error) {
     toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
@@ -106,8 +110,8 @@ export async function act(button, thread) {
     button.disabled = true;
     if (!(await post(button.dataset.url, {}))) button.disabled = false;
   } else if (name === "local-retry") outbox.retry(id);
-  else if (name === "local-edit") { emit("edit", outbox.find(id)); outbox.remove(id); drop(id); }
-  else if (name === "local-delete") { outbox.remove(id); drop(id); }
+  else if (name === "local-edit") { emit("edit", outbox.find(id)); discard(id); }
+  else if (name === "local-delete") discard(id);
 }
 
 /** Arrow keys in a popover of buttons; Tab leaves it. */
@@ -133,5 +137,5 @@ menu.addEventListener("click", (event) => {
 bar.addEventListener("click", async (event) => {
   const emoji = event.target.closest("[data-emoji]"), id = chosen;
   if (emoji) { bar.hidePopover(); react(id, emoji.dataset.emoji); }
-  else if (event.target.closest("[data-more-emoji]")) { bar.hidePopover(); (await lazy("emoji")).pick(opener, (found) => react(id, found)); }
+  else if (event.target.closest("[data-more-emoji]")) { bar.hidePopover(); (await lazy("emoji")).open(opener, (found) => react(id, found)); }
 });

@@ -1,12 +1,12 @@
 // Emoji: a panel with groups, search in the reader's language and those used lately; for messages and for reactions.
 import { $, $$, recall, remember, t } from "./ui.js";
 import { here } from "./composer.js";
+import { fold } from "./plain.js";
 
 const LATELY = "emoji-lately", MOST = 24;
 const GROUPS = [0, 1, 3, 4, 5, 6, 7, 8, 9], SIGNS = ["😀", "👋", "🐵", "🍇", "🌍", "🎃", "👓", "🏧", "🏁", "🕘"];
 let panel = null, known = null, choose = null;
 
-const fold = (text) => text.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
 const lately = () => recall(LATELY).split(" ").filter(Boolean);
 
 /** Opens the panel beside `anchor`; `chosen` is called with the emoji. */

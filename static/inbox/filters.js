@@ -1,9 +1,9 @@
 // What the list shows: views, filters, order, search, saved views; and the list after a gap.
-import { $, $$, data, emit, fragment, http, lazy, on, Refused, SessionLost, t, toast } from "./ui.js";
-import { fetchPage, idOf, merge, pull, refill, select, selected, spell } from "./list.js";
+import { $, $$, data, emit, fragment, http, lazy, on, SessionLost, t, toast, why } from "./ui.js";
+import { fetchPage, idOf, merge, pull, refill, select, selected, spell, STATUS } from "./list.js";
 
-const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" };
-const region = $("#list"), rows = $("[data-rows]"), filters = $("[data-filters]"), field = filters.elements.q;
+const region = $("#list"), rows = $("[data-rows]"), filters = $("[data-filters]"), field = filters.elements.q, scroller = $("[data-list-body]");
+let shown = data.query;
 
 /** The query of now with some of its parts changed. */
 function changed(parts) {
@@ -31,22 +31,42 @@ function describe(query) {
   markViews();
   filters.elements.view.value = view;
   if (field !== document.activeElement) field.value = data.q;
+  for (const tool of $$("[data-toggle]", region)) tool.setAttribute("aria-pressed", wanted.has(tool.dataset.toggle));
+  $("[data-sort-by]").value = wanted.get("sort") || "";
 }
 
-/** Loads the list anew for a view query. */
-export async function show(query) {
+/** Loads the list anew for a view query, to where it stood; false if it could not be: then everything is as it was. */
+export async function show(query, top = 0) {
+  const ids = [...pull.ids, ...pull.flying];
   describe(query);
   pull.clear();
-  selected().forEach((id) => select(id, false));
+  select(selected(), false);
   region.setAttribute("aria-busy", "true");
   searched();
   try {
     const content = await page();
-    if (!content) return;
+    if (!content) return true;
     refill(content);
-    $("[data-list-body]").scrollTop = 0;
+    shown = query;
+    await stand(top);
+    return true;
   } catch (error) {
     if (!(error instanceof SessionLost)) toast(t("not_loaded"), "danger");
+    describe(shown);
+    searched();
+    ids.forEach((id) => pull.add(id));
+    return false;
+  }
+}
+
+/** Puts the list where it stood; rows further down are loaded on the way. */
+export async function stand(top) {
+  const query = shown;
+  scroller.scrollTop = top;
+  for (let tries = 0; top && tries < 60 && query === shown; tries += 1) {
+    scroller.scrollTop = top;
+    await new Promise((done) => { setTimeout(done, 50); });
+    if (Math.abs(scroller.scrollTop - top) < 2 || (tries > 3 && !$(".sentinel", rows))) return;
   }
 }
 
@@ -76,10 +96,9 @@ export async function resync() {
 }
 
 /** Shows another query and puts it into the address. */
-function choose(query) {
-  if (query === data.query) return;
-  show(query);
-  emit("query", query);
+async function choose(query) {
+  const top = scroller.scrollTop;
+  if (query !== data.query && await show(query) && query === data.query) emit("query", { query, top });
 }
 
 /** People and messages from everywhere, below the rows, while something is searched. */
@@ -94,22 +113,32 @@ export function clicked(tool) {
     $("#views-menu").hidePopover();
     choose(spell(viewKey && data.q ? `${viewQuery}&q=${encodeURIComponent(data.q)}` : viewQuery));
   } else if (toggle) {
-    const is = tool.getAttribute("aria-pressed") !== "true";
-    tool.setAttribute("aria-pressed", is);
-    choose(changed({ [toggle]: is ? "1" : "" }));
+    choose(changed({ [toggle]: tool.getAttribute("aria-pressed") === "true" ? "" : "1" }));
   } else if ("clearFilters" in tool.dataset) {
     field.value = "";
     choose(spell(`view=${data.view}`));
-  } else if (renameView) {
+  } else if (renameView || deleteView) {
     $("#views-menu").hidePopover();
-    const name = prompt(t("rename_view"), tool.dataset.name);
-    if (name) keep({ action: "rename", pk: renameView, name });
-  } else if (deleteView) {
-    $("#views-menu").hidePopover();
-    if (confirm(t("delete_view"))) keep({ action: "delete", pk: deleteView });
+    askAbout(tool, document.getElementById(renameView ? "rename-view" : "delete-view"));
   } else {
     openDialog("saveView" in tool.dataset);
   }
+}
+
+/** A new name, or whether to delete. */
+function askAbout(tool, dialog) {
+  const { renameView, deleteView } = tool.dataset, name = $("[name=name]", dialog);
+  const label = $(".cut", tool.closest("li")).textContent;
+  if (name) name.value = label;
+  else $("[data-name]", dialog).textContent = label;
+  dialog.returnValue = "";
+  dialog.onclick = (event) => { if (event.target.closest("[data-close]") || event.target === dialog) dialog.close(); };
+  dialog.onclose = async () => {
+    if (dialog.returnValue === "yes") await keep(renameView ? { action: "rename", pk: renameView, name: name.value } : { action: "delete", pk: deleteView });
+    $("[data-more-views]").focus();
+  };
+  dialog.showModal();
+  name?.select();
 }
 
 /** Changes the saved views; throws nothing but says what is wrong. */
@@ -121,7 +150,7 @@ async function keep(form) {
     return "";
   } catch (error) {
     if (error instanceof SessionLost) return "";
-    const reason = (error instanceof Refused && error.reason) || t("not_done");
+    const reason = why(error);
     if (form.action !== "save") toast(reason, "danger");
     return reason;
   }
@@ -178,5 +207,6 @@ export function start() {
   region.addEventListener("change", (event) => { if ("sortBy" in event.target.dataset) choose(changed({ sort: event.target.value })); });
   on("go", (query) => choose(spell(query)));
   setInterval(() => { if (!document.hidden && data.view === "closing") resync(); }, 60000);
-  searched();
+  if (field.value.trim() !== data.q) search(); // written before this script was there
+  else searched();
 }

@@ -1,12 +1,12 @@
 // Searching inside the open conversation: the server finds, the marks are painted here.
 import { $, http, pane, t } from "./ui.js";
+import { fold } from "./plain.js";
 import { article } from "./thread.js";
 import { jump } from "./travel.js";
 
 const WAIT = 250;
 let root = null, bar = null, field = null, hits = [], at = -1, asked = "", timer = 0;
 
-const fold = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
 const count = (words) => { $("[data-finder-count]", bar).textContent = words; };
 
 /** Paints the words where they stand in the bubble (browsers without highlights show the flash alone). */
@@ -30,9 +30,11 @@ function paint(bubble) {
 }
 
 async function go(index) {
+  const here = root;
   at = index;
   count(t("n_of_m", { i: at + 1, m: hits.length }));
   const shown = await jump(hits[at]);
+  if (!here.isConnected) return;
   if (shown) paint(article(hits[at]));
   field.focus({ preventScroll: true });
 }
@@ -41,7 +43,7 @@ const step = (by) => { if (hits.length) go((at + by + hits.length) % hits.length
 
 async function search() {
   const words = field.value.trim(), here = root;
-  if (words === asked) return;
+  if (words === asked || !here.isConnected) return;
   asked = words;
   window.CSS.highlights?.delete("found");
   [hits, at] = [[], -1];
@@ -49,11 +51,12 @@ async function search() {
   if (!words) return;
   try {
     const found = await (await http(`${here.dataset.urlSearch}?q=${encodeURIComponent(words)}`)).json();
-    if (root !== here || asked !== words) return;
+    if (!here.isConnected || asked !== words) return;
     hits = found.hits;
     if (hits.length) await go(0);
     else count(t("no_hits"));
   } catch {
+    if (asked !== words) return;
     asked = "";
     count(t("not_loaded"));
   }

@@ -1,5 +1,5 @@
 // The head of a thread: its menus, and changes that leave one after the other, each from the state the last one left.
-import { $, $$, data, emit, fragment, http, pane, Refused, SessionLost, t, tick, toast } from "./ui.js";
+import { $, $$, announce, emit, fragment, http, lazy, pane, Refused, SessionLost, t, tick, toast } from "./ui.js";
 import { neighbour } from "./list.js";
 
 const FRESH = 300;
@@ -9,13 +9,13 @@ let turn = Promise.resolve(), asked = 0, typing = 0;
 const head = () => $(".thread-head", pane);
 const idOf = (element) => Number(element.id.slice(4));
 
-/** Sends a change of the conversation whose head this is; `done` follows if it was made. */
-function change(from, name, form, done) {
+/** Sends a change of the conversation whose head this is; `done` follows if it was made and the agent is still there, `undo` if not. */
+function change(from, name, form, done, undo) {
   const { id } = from, url = from.dataset[`url${name}`], version = Number(from.dataset.version);
-  turn = turn.then(() => send({ id, url, form, version, done, before: from.cloneNode(true) }));
+  turn = turn.then(() => send({ id, url, form, version, done, undo }));
 }
 
-async function send({ id, url, form, version, done, before }) {
+async function send({ id, url, form, version, done, undo }) {
   const c = Number(id.slice(4));
   try {
     const answer = await http(url, { form: { version: Math.max(version, newest.get(id) || 0), ...form } });
@@ -24,24 +24,30 @@ async function send({ id, url, form, version, done, before }) {
     newest.set(id, Number(fresh.dataset.version));
     swap(fresh);
     emit("row", c);
-    done?.(fresh);
+    const shown = document.getElementById(id);
+    if (shown) done?.(shown);
   } catch (error) {
     if (error instanceof SessionLost) return;
     const now = error instanceof Refused && $(".thread-head", fragment(error.html));
-    swap(now || before, true);
-    if (!now) toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
+    undo?.();
+    if (now) swap(now);
+    else toast((error instanceof Refused && error.reason) || t("not_done"), "danger");
   }
 }
 
-/** Puts a head in the place of the one shown: focus and an open menu stay. */
-function swap(fresh, back = false) {
+/** Puts a head in the place of the one shown, unless that one is newer: focus and an open menu stay. */
+export function swap(fresh) {
   const old = document.getElementById(fresh.id);
-  if (!old || (!back && Number(fresh.dataset.version) < Number(old.dataset.version))) return;
+  if (!old || Number(fresh.dataset.version) < Number(old.dataset.version)) return;
   const focus = old.contains(document.activeElement) && document.activeElement.id;
   const open = $(":popover-open", old), twin = open && $(`#${open.id}`, fresh);
   if (twin && "keep" in open.dataset) twin.replaceChildren(...open.childNodes);
   old.replaceWith(fresh);
-  if (twin) twin.showPopover({ source: $(`[popovertarget="${twin.id}"]`, fresh) });
+  if (twin) {
+    const source = $(`[popovertarget="${twin.id}"]`, fresh);
+    source.focus({ preventScroll: true }); // where the focus returns to when it closes
+    twin.showPopover({ source });
+  }
   if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
   tick(fresh);
   emit("swapped", fresh);
@@ -53,28 +59,20 @@ async function renew() {
 }
 
 async function showTags(menu, wanted = "") {
-  const here = ++asked;
+  const here = ++asked, list = $("[data-tag-list]", menu);
+  clearTimeout(typing);
   try {
     const html = await (await http(`${head().dataset.urlTags}?q=${encodeURIComponent(wanted)}`)).text();
-    if (here === asked) $("[data-tag-list]", menu).replaceChildren(fragment(html));
+    if (here !== asked) return;
+    list.replaceChildren(fragment(html));
+    list.dataset.q = wanted;
+    if (wanted) announce(t("found", { n: $$("input", list).length }));
   } catch (error) {
     if (!(error instanceof SessionLost)) toast(t("not_loaded"), "danger");
   }
 }
 
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-  } catch { // no secure context: the old way
-    const box = Object.assign(document.createElement("textarea"), { value: text, className: "sr" });
-    pane.append(box);
-    box.select();
-    const copied = document.execCommand("copy");
-    box.remove();
-    if (!copied) { toast(t("not_done"), "danger"); return; }
-  }
-  toast(t("copied"));
-}
+const copy = async (text) => (await lazy("deeds")).copy(text);
 
 /** Opens the next conversation of the list, or goes back to it after the last. */
 function leave(c) {
@@ -107,11 +105,13 @@ const actions = {
   "snooze-menu": (_, from) => { if (Date.now() / 1000 - from.dataset.made > FRESH) renew(); },
   "tags-menu": (_, from) => {
     const menu = $("[data-keep]", from);
-    $("[data-tag-search]", menu).value = "";
-    if (menu.matches(":popover-open")) showTags(menu);
+    setTimeout(() => { if (menu.matches(":popover-open")) showTags(menu, $("[data-tag-search]", menu).value); }); // after its click it is open
   },
   "close-menu": () => {},
 };
+
+/** A select shows again what the server last said. */
+const restore = (select) => { select.selectedIndex = [...select.options].findIndex((option) => option.defaultSelected); };
 
 /** A click, change or submit inside the head. */
 export function handle({ type, target }) {
@@ -121,8 +121,8 @@ export function handle({ type, target }) {
     target.closest("[popover]")?.hidePopover();
     actions.snooze(target.elements.until, from);
   } else if (type === "change") {
-    if ("tag" in target.dataset) change(from, "Tags", { [target.checked ? "add" : "remove"]: target.value });
-    else if (target.localName === "select") change(from, "Assign", { [target.name]: target.value });
+    if ("tag" in target.dataset) change(from, "Tags", { [target.checked ? "add" : "remove"]: target.value }, null, () => { target.checked = !target.checked; });
+    else if (target.localName === "select") change(from, "Assign", { [target.name]: target.value }, null, () => restore(target));
   } else {
     const button = target.closest("[data-head]");
     if (!button) return;
@@ -130,6 +130,13 @@ export function handle({ type, target }) {
     if (menu && !("keep" in menu.dataset)) menu.hidePopover();
     actions[button.dataset.head](button, from);
   }
+}
+
+/** Chooses the first of the tags that match what is written now. */
+async function takeFirst(menu, { value }) {
+  const list = $("[data-tag-list]", menu);
+  if (value !== (list.dataset.q ?? "")) await showTags(menu, value);
+  if (list.closest(":popover-open") && list.dataset.q === value) $(":is(input, button)", list)?.click();
 }
 
 /** Arrows walk through an open menu. */
@@ -143,11 +150,14 @@ function walk(event) {
     stops[(here + step + stops.length) % stops.length].focus();
   } else if (event.key === "Enter" && event.target.matches("[data-tag-search]")) {
     event.preventDefault();
-    $("[data-tag-list] :is(input, button)", menu)?.click();
+    takeFirst(menu, event.target);
   }
 }
 
 pane.addEventListener("keydown", walk);
+pane.addEventListener("toggle", ({ target, newState }) => {
+  if (newState === "closed" && target.matches(".head-menu[data-keep]")) $("[data-tag-search]", target).value = "";
+}, true);
 pane.addEventListener("input", (event) => {
   if (!("tagSearch" in event.target.dataset)) return;
   clearTimeout(typing);

@@ -1,6 +1,6 @@
 // The keys of the inbox, as the table in the help says. Never with Alt or AltGr; single ones never while typing or in a dialog.
 import { $, $$, emit, lazy, pane, preferences } from "./ui.js";
-import { neighbour } from "./list.js";
+import { links, neighbour } from "./list.js";
 
 const help = $("#help"), SEQUENCE = 1500;
 const runs = Object.fromEntries($$("[data-key]", help).map((row) => [row.dataset.key, row.dataset.run]));
@@ -8,7 +8,7 @@ let prefixed = 0;
 
 const functions = {
   assignToMe,
-  go: (query) => emit("go", query),
+  go: (query) => lazy("filters").then(() => emit("go", query)),
   help: () => help.showModal(),
   panel: () => $("[data-panel-toggle]")?.click(),
   search: () => $('[data-testid="search"]').focus(),
@@ -59,7 +59,7 @@ function escape(event) {
     else if (pane.contains(active)) $("[data-log]", pane)?.focus({ preventScroll: true });
     else active.blur();
   } else {
-    $(".row-link[aria-current]")?.focus();
+    ($(".row-link[aria-current]") || links().find((link) => link.tabIndex === 0) || $("#list")).focus();
   }
   event.preventDefault();
 }
@@ -74,7 +74,7 @@ function onKey(event) {
     lazy("palette").then((palette) => palette.toggle());
     return;
   }
-  if (isField(event.target) || $("dialog[open]")) return;
+  if (isField(event.target) || $("dialog[open], :popover-open")) return;
   const step = { ArrowDown: 1, ArrowUp: -1 }[key];
   if (step && event.target.closest?.(".rows")) { event.preventDefault(); move(step); return; }
   if (preferences.single_keys !== false && key.length === 1 && single(event)) event.preventDefault();
@@ -102,5 +102,8 @@ export function start() {
   document.addEventListener("keydown", onKey);
   const box = $("[data-single-keys]", help);
   help.addEventListener("beforetoggle", () => { box.checked = preferences.single_keys !== false; });
-  box.addEventListener("change", async () => (await lazy("settings")).save({ single_keys: box.checked ? "1" : "" }));
+  box.addEventListener("change", async () => {
+    preferences.single_keys = box.checked;
+    (await lazy("settings")).save({ single_keys: box.checked ? "1" : "" });
+  });
 }

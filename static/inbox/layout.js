@@ -1,5 +1,5 @@
-// The shape of the page: the width of the list, which view the rail marks, where the list stood before a reload.
-import { $, $$, body, data, recall, remember } from "./ui.js";
+// The frame of the page: its menu, looks, the width of the list, the rail's mark, where the list stood before a reload.
+import { $, $$, body, data, lazy, on, preferences, recall, remember } from "./ui.js";
 
 const LEAST = 280, MOST = 440, STEP = 16;
 const shell = $(".shell"), edge = $("[data-resize]"), scroller = $("[data-list-body]");
@@ -32,19 +32,34 @@ function markRail() {
   }
 }
 
-/** After a reload or Back the list stands where it stood; rows further down are loaded on the way. */
+/** After a reload or Back from elsewhere the list stands where it stood. */
 async function restoreScroll() {
   const [query, top] = (sessionStorage.getItem("list-scroll") || "").split(" ");
   const kind = performance.getEntriesByType("navigation")[0]?.type;
   if (query !== data.query || !["reload", "back_forward"].includes(kind)) return;
-  for (let tries = 0; tries < 20; tries += 1) {
-    scroller.scrollTop = top;
-    if (Math.abs(scroller.scrollTop - top) < 2 || !$(".sentinel", scroller)) return;
-    await new Promise((done) => { setTimeout(done, 100); });
-  }
+  (await lazy("filters")).stand(Number(top));
+}
+
+function bindMenu() {
+  $("[data-preferences]").addEventListener("change", async ({ target }) => (await lazy("settings")).save({ [target.name]: target.value }));
+  $("[data-open-settings]").addEventListener("click", async () => (await lazy("settings")).open());
+  $("[data-help]").addEventListener("click", () => $("#help").showModal());
+  $("[data-sign-in]").addEventListener("click", (event) => {
+    event.currentTarget.search = new URLSearchParams({ next: location.pathname + location.search });
+  });
+}
+
+/** What was chosen here or in another tab. */
+function prefer({ values, theme }) {
+  Object.assign(preferences, values);
+  data.density = preferences.density;
+  if (theme) document.documentElement.dataset.theme = theme;
 }
 
 export function start() {
+  bindMenu();
+  on("preferences", prefer);
+  on("seat", () => location.reload());
   resize(Number(recall("list-width")) || 340);
   bindEdge();
   markRail();

@@ -1,13 +1,13 @@
-// The list of conversations: rows that update in place, a pill for what would move, selection, endless scroll. What changes
-// the list's query is in filters.js, what marks drafts and typing in marks.js, bulk actions in bulk.js.
+// The list: rows that update in place, a pill for what would move, selection, endless scroll. More: filters.js, marks.js, bulk.js.
 import { $, $$, data, fragment, http, lazy, me, on, SessionLost, t, tick } from "./ui.js";
 import { Pull } from "./bus.js";
 
 const MOST = 400;
 const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "tag", "unread", "waiting", "window", "priority", "since", "until", "sort"];
+export const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" }; // what a view shows if nothing is said; "open" in others
 const rows = $("[data-rows]"), region = $("#list"), scroller = $("[data-list-body]"), pill = $("[data-pill]");
-const held = new Map(), away = new Set(), picked = new Set();
-let pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
+const held = new Map(), heard = new Set(), picked = new Set();
+let pressed = null, pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
 
 export const pull = new Pull(fetchRows, 400);
 export const idOf = (row) => Number(row.id.slice(4));
@@ -25,12 +25,20 @@ async function fetchRows(ids, signal) {
   counts();
 }
 
+/** These rows as they are now, in their places at once: what the agent did to them is no surprise. */
+export async function renew(ids) {
+  for (let at = 0; at < ids.length; at += 50) await fetchRows(ids.slice(at, at + 50));
+  settle();
+}
+
 /** Puts server rows into the list: known ones in place, new and moved ones now or behind the pill. */
 export function merge(content) {
+  if (pressed) { pressed.push(content); return; }
   const freeze = frozen();
   for (const row of $$("li[id^=row-]", content)) {
     const old = document.getElementById(row.id);
     held.delete(row.id);
+    if (!row.classList.contains("unread")) heard.delete(idOf(row));
     if ("gone" in row.dataset) {
       if (old && freeze) { old.dataset.leaving = ""; moved = true; }
       else old?.remove();
@@ -118,10 +126,12 @@ export function paint() {
 /** The selected conversations. */
 export const selected = () => [...picked];
 
-/** Selects a conversation, or takes it out of the selection. */
-export function select(id, is = true) {
-  if (is) picked.add(id);
-  else picked.delete(id);
+/** Selects conversations, or takes them out of the selection. */
+export function select(ids, is = true) {
+  for (const id of ids) {
+    if (is) picked.add(id);
+    else picked.delete(id);
+  }
   paint();
 }
 
@@ -138,8 +148,9 @@ export function mark(id) {
   }
 }
 
+/** In front of the title: how many are unread, of those on show and of those one heard of since. */
 function title() {
-  const ids = new Set($$(".row.unread", rows).map(idOf).concat(...away));
+  const ids = new Set($$(".row.unread", rows).map(idOf).concat(...heard));
   document.title = document.title.replace(/^\(\d+\) /, "").replace(/^/, ids.size ? `(${ids.size}) ` : "");
 }
 
@@ -171,10 +182,11 @@ function belongs(hint) {
 }
 
 function hinted(hint) {
-  if (document.hidden && hint.t === "message.created" && hint.dir === "in" && (hint.assignee === me || !hint.assignee)) {
-    away.add(hint.c);
+  if (hint.t === "message.created" && hint.dir === "in" && (hint.assignee === me || !hint.assignee) && (document.hidden || hint.c !== open)) {
+    heard.add(hint.c);
     title();
   }
+  if (hint.assignee && hint.assignee !== me) heard.delete(hint.c);
   if (belongs(hint)) pull.add(hint.c);
   else counts();
 }
@@ -222,14 +234,14 @@ export async function fetchPage(cursor = "") {
 export function spell(query) {
   const given = new URLSearchParams(query), clean = new URLSearchParams();
   for (const name of ORDER) {
-    const value = given.getAll(name).filter(Boolean).join(",") || (name === "view" ? "mine" : "");
-    if (value) clean.set(name, value);
+    const value = given.getAll(name).join(",").split(name === "q" ? "\0" : ",").filter(Boolean).sort((a, b) => a - b).join() || (name === "view" ? "mine" : "");
+    if (value && (name !== "status" || value !== (STATUS[clean.get("view")] || "open"))) clean.set(name, value);
   }
   return clean.toString().replaceAll("%2C", ",");
 }
 
-/** Loads the list anew for a view query. */
-export const show = async (query) => (await lazy("filters")).show(query);
+/** Loads the list anew for a view query, to where it stood; false if it could not be. */
+export const show = async (query, top) => (await lazy("filters")).show(query, top);
 
 /** The row link `step` places from the focused or open one. */
 export function neighbour(step) {
@@ -253,6 +265,9 @@ function clicked(event) {
 }
 
 export function start(openId) {
+  rows.addEventListener("pointerdown", () => { pressed ||= []; });
+  // a renewed row swallows clicks
+  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(() => { const late = pressed; pressed = null; late?.forEach(merge); }));
   open = openId;
   data.query = spell(data.query);
   region.addEventListener("pointerenter", (event) => { pointerInside = event.pointerType === "mouse"; });
@@ -267,15 +282,19 @@ export function start(openId) {
   region.addEventListener("keydown", (event) => {
     if (event.key === "a" && (event.ctrlKey || event.metaKey) && focused()) { event.preventDefault(); lazy("bulk").then((bulk) => bulk.all()); }
   });
-  for (const type of ["message.created", "message.status", "conversation.created", "conversation.updated", "mention"]) on(type, hinted);
-  on("conversation.removed", (hint) => { rowOf(hint.c)?.remove(); afterChange(); counts(); });
-  on("read", (hint) => { if (hint.user === me && rowOf(hint.c)) pull.add(hint.c); });
+  for (const type of ["message.created", "message.updated", "message.status", "conversation.created", "conversation.updated", "mention"]) on(type, hinted);
+  on("conversation.removed", (hint) => { heard.delete(hint.c); rowOf(hint.c)?.remove(); afterChange(); counts(); });
+  on("read", (hint) => {
+    if (hint.user !== me) return;
+    heard.delete(hint.c);
+    title();
+    if (rowOf(hint.c)) pull.add(hint.c);
+  });
   on("row", (id) => { if (rowOf(id)) pull.add(id); });
   on("fence", counts);
   on("key:select", () => lazy("bulk").then((bulk) => bulk.toggle()));
   on("key:extend", (step) => lazy("bulk").then((bulk) => bulk.extend(step)));
-  on("resync", () => { if (!document.hidden) { lazy("filters").then((tools) => tools.resync()); counts(); } });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) { away.clear(); title(); } });
+  on("resync", () => { lazy("filters").then((tools) => tools.resync()); counts(); });
   setInterval(() => { if (!document.hidden) tick(); }, 5000);
   setInterval(() => { if (!document.hidden) counts(); }, 60000); // what only time changes
   lazy("filters").then((tools) => tools.start());

@@ -1,12 +1,42 @@
 // Bubbles of messages that wait on this device: drawn from the outbox until the server's own comes.
-import { $, alarm, clone, localTime, t } from "./ui.js";
+import { $, alarm, clone, emit, localTime, t, toast } from "./ui.js";
 import { key, mark, place } from "./bubbles.js";
 import * as outbox from "./outbox.js";
-import { article, bubbles, current, isWhole, items, mutate } from "./thread.js";
+import { article, bubbles, current, drop, isWhole, items, mutate } from "./thread.js";
 
-/** Shows an entry of the outbox, if its conversation stands here. */
+const tabs = new BroadcastChannel("outbox");
+tabs.onmessage = ({ data }) => forget(data);
+
+function forget(id) {
+  const entry = outbox.find(id);
+  outbox.remove(id);
+  if (article(id)?.dataset.local) drop(id);
+  if (entry) emit("unsent", entry.c);
+}
+
+/** Gives a message up, in every tab of this browser. */
+export function discard(id) {
+  forget(id);
+  tabs.postMessage(id);
+}
+
+/** What was refused after the agent went elsewhere is told with the way back. */
+function tell(entry) {
+  const link = document.createElement("a");
+  Object.assign(link, { className: "toast-button", href: entry.path, textContent: t("not_sent_to", { name: entry.name }) });
+  link.dataset.open = entry.c;
+  const item = toast("", "danger");
+  item.append(link, ` ${entry.reason}`);
+  alarm(item.textContent);
+}
+
+/** Shows an entry of the outbox where its conversation stands; elsewhere only its failure. */
 export function show(entry) {
-  if (entry.c !== current()) return;
+  emit("unsent", entry.c);
+  if (entry.c !== current()) {
+    if (entry.state === "failed" && entry.path) tell(entry);
+    return;
+  }
   const known = article(entry.client_id);
   if (known && !known.dataset.local) { outbox.remove(entry.client_id); return; }
   if (!known && !isWhole()) return;

@@ -1,10 +1,10 @@
 // Telling an agent who looks elsewhere: the dot on the tab, a sound, a notification of the device; of all tabs one leads.
 import { $, data, emit, http, me, on, pane, preferences, recall, remember, uuid } from "./ui.js";
 
-const LEASE = 4000, QUIET = 3000, ANSWER = 120;
+const LEASE = 4000, QUIET = 3000, ANSWER = 120, START = 5000;
 const channel = "BroadcastChannel" in window ? new BroadcastChannel("inbox") : null;
 const icon = $('link[rel="icon"]'), plain = icon.href, tab = uuid();
-let leads = false, heardAt = 0, watched = new Set(), sound = null, worker = null;
+let leads = false, heardAt = 0, watched = new Set(), sound = null, ready = null;
 
 /** One tab leads: by a lock where there are locks (https, localhost), else by a lease that it renews. */
 function elect() {
@@ -71,6 +71,7 @@ async function notify(hint) {
   try {
     const { title, body, url: path } = await (await http(url)).json();
     const options = { body, tag: `c${hint.c}`, renotify: true, icon: icon.dataset.big, data: { path } };
+    const worker = await Promise.race([ready, new Promise((done) => { setTimeout(done, START); })]);
     if (worker) { await worker.showNotification(title, options); return; }
     const shown = new Notification(title, options);
     shown.onclick = () => { window.focus(); emit("open", path); shown.close(); };
@@ -92,6 +93,6 @@ export function start() {
   };
   new MutationObserver(dot).observe($("title"), { childList: true });
   dot();
-  navigator.serviceWorker?.register("/sw.js").then((found) => { worker = found; }, () => {});
+  ready = navigator.serviceWorker?.register("/sw.js").then(() => navigator.serviceWorker.ready, () => null); // once it is active
   navigator.serviceWorker?.addEventListener("message", ({ data: said }) => { if (said.path) emit("open", said.path); });
 }

@@ -3,7 +3,7 @@ import { $, $$, data, emit, fragment, http, pane, t, toast } from "./ui.js";
 import { can, run } from "./keys.js";
 
 const dialog = $("#palette"), input = $("input", dialog), list = $("[data-options]", dialog);
-let control = null, timer = 0, current = null;
+let control = null, timer = 0, current = null, answer = null;
 
 const options = () => $$('[role="option"]', list);
 
@@ -12,7 +12,23 @@ export function toggle() {
   if (dialog.open) { dialog.close(); return; }
   input.value = "";
   dialog.showModal();
-  fetchOptions();
+  look();
+}
+
+function look() {
+  clearTimeout(timer);
+  timer = 0;
+  answer = fetchOptions();
+}
+
+/** Takes what stands first for the letters as they are now, not for former ones. */
+async function enter() {
+  for (let waited = null; dialog.open && (timer || waited !== answer);) {
+    if (timer) look();
+    waited = answer;
+    await waited;
+  }
+  if (dialog.open) choose(current);
 }
 
 async function fetchOptions() {
@@ -48,12 +64,12 @@ function choose(option) {
   else setTimeout(() => run(spec)); // once the focus is back where it was
 }
 
-input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(fetchOptions, 120); });
+input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(look, 120); });
 input.addEventListener("keydown", (event) => {
   const all = options(), at = all.indexOf(current), last = all.length - 1;
   const wanted = { ArrowDown: at < last ? at + 1 : 0, ArrowUp: at > 0 ? at - 1 : last, PageDown: Math.min(last, at + 8), PageUp: Math.max(0, at - 8) }[event.key];
   if (wanted !== undefined) mark(all[wanted]);
-  else if (event.key === "Enter" && !event.isComposing) choose(current);
+  else if (event.key === "Enter" && !event.isComposing) enter();
   else return;
   event.preventDefault();
 });

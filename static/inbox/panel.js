@@ -1,9 +1,10 @@
 // The contact panel: opened, filled, and what is changed in it saved in place.
 import { $, $$, fragment, http, lazy, on, pane, recall, Refused, remember, SessionLost, t, tick, toast } from "./ui.js";
+import { fold } from "./plain.js";
 
 const panel = $("#panel"), wide = matchMedia("(min-width: 1280px)"), phone = matchMedia("(max-width: 639px)");
 const written = new Map(); // notes not added yet, by conversation
-let opener, control, timer, hush, quietUntil = 0, pushed = false;
+let control, timer, hush, quietUntil = 0, pushed = false, asked = 0;
 
 const thread = () => $(".thread", pane);
 const current = () => thread()?.dataset.c;
@@ -16,7 +17,6 @@ export const toggle = () => (panel.hidden ? open(true) : close(true));
 
 function open(byHand) {
   if (!current()) return;
-  opener = document.activeElement;
   panel.hidden = false;
   if (byHand) remember("panel", "open");
   if (!wide.matches) focus(panel);
@@ -33,7 +33,7 @@ function close(byHand) {
   if (byHand) remember("panel", "");
   if (byHand && back) history.back();
   tellButtons();
-  if (had) focus($("[data-panel-toggle]", pane) || opener);
+  if (had) focus($$("[data-panel-toggle]", pane).find((button) => button.checkVisibility()) || $("[data-log]", pane));
 }
 
 const tellButtons = () => $$("[data-panel-toggle]").forEach((button) => button.setAttribute("aria-expanded", !panel.hidden));
@@ -76,7 +76,10 @@ const fill = () => attempt(load(), "not_loaded");
 const sections = () => JSON.parse(recall("panel-sections") || "{}");
 
 /** Somebody is in the middle of something here: the news waits. */
-const busy = () => find(":is(input, textarea, select):focus, .bad, .stale, .pop[open]");
+function busy() {
+  const active = find(":is(input, textarea, select):focus");
+  return find(".bad, .stale, .pop[open], select:focus") || (active && active.value !== (active.form?.dataset.value ?? ""));
+}
 
 function renew(wait) {
   clearTimeout(timer);
@@ -90,9 +93,13 @@ function say(text) {
   hush = setTimeout(() => { status.textContent = ""; }, 3000);
 }
 
-/** POSTs a form; what the answer brings takes the place of what has its id. Returns it, and the sentence of a refusal. */
+/**
+ * POSTs a form; what the answer brings takes the place of what has its id, if the same contact is still shown. Returns it, whether
+ * that is so, and the sentence of a refusal.
+ */
 async function post(url, form) {
   let html, reason = "";
+  const content = panel.firstElementChild;
   try {
     html = await (await http(url, { form })).text();
     quietUntil = Date.now() + 2500;
@@ -101,9 +108,9 @@ async function post(url, form) {
     ({ html } = error);
     reason = error.reason || t("not_done");
   }
-  const fresh = fragment(html).querySelector("[id]"), old = fresh && document.getElementById(fresh.id);
+  const here = content.isConnected, fresh = here && fragment(html).querySelector("[id]"), old = fresh && document.getElementById(fresh.id);
   old?.replaceWith(fresh);
-  return { fresh: old && fresh, reason };
+  return { fresh: old && fresh, here, reason };
 }
 
 async function save(form, value = form.elements.value.value) {
@@ -111,10 +118,10 @@ async function save(form, value = form.elements.value.value) {
   if (form.ariaBusy || (value === form.dataset.value && !form.matches(".bad, :has(.stale)"))) return;
   form.ariaBusy = "true";
   const focused = form.contains(document.activeElement);
-  await attempt(post(urls().contact, { field, value, version }).then(({ fresh, reason }) => {
-    if (!fresh) toast(reason, "danger");
-    else if (focused) fresh.elements.value.focus();
-    if (!reason) say(t("saved"));
+  await attempt(post(urls().contact, { field, value, version }).then(({ fresh, here, reason }) => {
+    if (!fresh && reason) toast(reason, "danger");
+    else if (fresh && focused) fresh.elements.value.focus();
+    if (!reason && here) say(t("saved"));
   }), "not_done");
   form.ariaBusy = null;
 }
@@ -129,22 +136,20 @@ function undo(form) {
 
 /** Tags and notes: their part of the panel comes back whole. */
 function send(form, submitter) {
-  const { to } = form.dataset, adding = find(".tag-add").open, isNew = "new" in form.dataset;
-  attempt(post(urls()[to], Object.fromEntries(new FormData(form, submitter))).then(({ fresh, reason }) => {
-    const place = $(".form-error", form);
+  const { to } = form.dataset, id = current(), adding = find(".tag-add").open, isNew = "new" in form.dataset;
+  attempt(post(urls()[to], Object.fromEntries(new FormData(form, submitter))).then(({ fresh, here, reason }) => {
+    const place = here && $(".form-error", form);
     if (place) { place.textContent = reason; place.hidden = !reason; }
     else if (reason) toast(reason, "danger");
+    if (isNew && !reason) { form.reset(); written.delete(id); }
     if (!fresh) return;
-    if (isNew) { form.reset(); written.delete(current()); }
     find(".tag-add").open ||= adding;
     find(to === "notes" ? "[data-new] textarea" : adding ? "[data-search]" : ".tag-add summary").focus();
   }), "not_done");
 }
 
-const fold = (text) => text.trim().normalize("NFD").replace(/\p{M}/gu, "").toLowerCase();
-
 function filterTags({ value }) {
-  const wanted = fold(value), options = $$(".tag-options [data-name]", panel), create = find("[data-create]");
+  const wanted = fold(value.trim()), options = $$(".tag-options [data-name]", panel), create = find("[data-create]");
   for (const option of options) option.hidden = !fold(option.dataset.name).includes(wanted);
   if (create) {
     create.hidden = !wanted || $$("[data-name]", find("#contact-tags")).some((one) => fold(one.dataset.name) === wanted);
@@ -155,11 +160,16 @@ function filterTags({ value }) {
 
 async function more(button) {
   const fresh = await get(button.dataset.more), first = $("a, button", fresh);
+  if (!button.isConnected) return;
   button.closest("li").replaceWith(fresh);
   focus(first);
 }
 
-const timeline = () => attempt(get(`${urls().timeline}?kind=${find("[data-kind]").value}`).then((fresh) => find("[data-timeline]").replaceChildren(fresh)), "not_loaded");
+async function past() {
+  const turn = ++asked, lines = find(".lines"), fresh = await get(`${urls().timeline}?kind=${find("[data-kind]").value}`);
+  if (turn === asked) lines.replaceChildren(fresh);
+}
+const timeline = () => attempt(past(), "not_loaded");
 
 /** Shows a message of this conversation, or a note here; other links are followed. */
 function jump(event, link) {
@@ -175,7 +185,7 @@ panel.addEventListener("click", (event) => {
   const hit = event.target.closest("a, button"), data = hit?.dataset, form = hit?.closest(".pf");
   if (!hit) return;
   if ("close" in data) close(true);
-  else if ("copy" in data) navigator.clipboard?.writeText(data.copy).then(() => say(t("copied")));
+  else if ("copy" in data) lazy("deeds").then((deeds) => deeds.copy(data.copy));
   else if ("keep" in data) { undo(form); form.elements.value.focus(); }
   else if ("mine" in data) save(form, data.mine);
   else if ("more" in data) attempt(more(hit), "not_loaded");

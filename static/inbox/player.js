@@ -1,5 +1,6 @@
 // Voice messages and audio: one sound at a time, its speed remembered, the next voice message by itself.
 import { $, pane, recall, remember, t, toast } from "./ui.js";
+import { clock } from "./plain.js";
 
 const sound = new Audio();
 const SPEEDS = [1, 1.5, 2];
@@ -7,7 +8,6 @@ let speed = SPEEDS.find((one) => String(one) === recall("voice-speed")) || 1;
 let player = null, from = 0;
 
 const source = (element) => element.dataset.alt && !sound.canPlayType(element.dataset.mime) ? element.dataset.alt : element.dataset.src;
-const clock = (seconds) => `${Math.floor(seconds / 60)}:${String(Math.floor(seconds % 60)).padStart(2, "0")}`;
 const lasts = () => (Number.isFinite(sound.duration) ? sound.duration : 0);
 
 function show() {

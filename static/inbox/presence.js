@@ -4,26 +4,30 @@ import { send } from "./bus.js";
 
 const GAP = 1000, AGAIN = 3000, IDLE = 5000, LIFE = 6000, HIDDEN = 20000, SHOWN = 3;
 let told = 0, toldAt = 0, timer = 0, leaving = 0, away = false;
-let typing = "", typedAt = 0, idle = 0, seen = { c: 0, users: [] };
+let typing = "", typedAt = 0, idle = 0, writes = "", seen = { c: 0, users: [] };
 const fading = new Map();
+
+const here = () => Number($(".thread", pane)?.dataset.c || 0);
 
 /** Says what is open, once a second at most. */
 function tell() {
   clearTimeout(timer);
   const wait = toldAt + GAP - Date.now();
   if (wait > 0) { timer = setTimeout(tell, wait); return; }
-  const root = !away && $(".thread", pane), c = Number(root?.dataset?.c || 0);
+  const c = away ? 0 : here();
   if (c === told) return;
-  if (c) send({ v: 1, t: "open", c, key: root.dataset.key });
+  if (c) send({ v: 1, t: "open", c, key: $(".thread", pane).dataset.key });
   else send({ v: 1, t: "close", c: told });
   [told, toldAt, typing] = [c, Date.now(), ""];
+  if (writes) type(writes);
 }
 
 /** Tells that a reply or a note is being written; "" that it no longer is. */
 function type(mode) {
   clearTimeout(idle);
+  writes = mode;
   if (mode) idle = setTimeout(type, IDLE, "");
-  if (!told || (mode === typing && (!mode || Date.now() - typedAt < AGAIN))) return;
+  if (told !== here() || !told || (mode === typing && (!mode || Date.now() - typedAt < AGAIN))) return;
   send({ v: 1, t: "typing", c: told, mode: mode || typing, on: Boolean(mode) });
   [typing, typedAt] = [mode, Date.now()];
 }
@@ -36,9 +40,10 @@ function onInput({ target, type: kind }) {
 
 /** Faces of those who have this conversation open too. */
 function show() {
-  const slot = $("[data-viewers]", pane), c = Number($(".thread", pane)?.dataset.c);
+  const slot = $("[data-viewers]", pane);
   if (!slot) return;
-  const others = seen.c === c ? seen.users.filter(({ id }) => id !== me) : [];
+  slot.removeAttribute("title");
+  const others = seen.c === here() ? seen.users.filter(({ id }) => id !== me) : [];
   slot.replaceChildren(...others.slice(0, SHOWN).map(({ id, name }) => {
     const face = document.createElement("span");
     face.className = `avatar small c${id % 16}`;
@@ -70,7 +75,7 @@ function visible() {
 
 export function start() {
   on("live", () => { [told, toldAt, typing] = [0, 0, ""]; tell(); });
-  on("mounted", () => { tell(); show(); });
+  on("mounted", () => { writes = ""; tell(); show(); });
   on("swapped", show);
   on("viewers", (hint) => { seen = hint; show(); });
   on("typing", fade);

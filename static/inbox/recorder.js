@@ -1,31 +1,32 @@
 // Voice messages: the microphone, a level while it runs, a listen before it leaves, and the way to the server.
 import { $, on, t, toast } from "./ui.js";
 import { deliver, here } from "./composer.js";
+import { clock } from "./plain.js";
 import { post } from "./uploads.js";
 
 const TYPES = ["audio/ogg;codecs=opus", "audio/webm;codecs=opus", "audio/mp4"];
 const LONGEST = 15 * 60 * 1000, BARS = 40, SVG = "http://www.w3.org/2000/svg";
 let run = null;
 
-const clock = (ms) => `${Math.floor(ms / 60000)}:${String(Math.floor(ms / 1000) % 60).padStart(2, "0")}`;
-
 /** Asks for the microphone and begins; the composer shows the recorder until it is sent or discarded. */
 export async function start() {
   if (run) return;
-  const mine = run = { box: here.box, chunks: [], started: 0, url: "" };
+  const mine = run = { box: here.box, c: here.root.dataset.c, mode: here.mode, chunks: [], started: 0, url: "" };
   try {
     mine.stream = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true, noiseSuppression: true } });
+    if (run !== mine) { quiet(mine); return; }
+    const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
+    mine.recorder = new MediaRecorder(mine.stream, { mimeType, audioBitsPerSecond: 32000 });
+    mine.stopped = new Promise((resolve) => { mine.recorder.onstop = resolve; });
+    mine.recorder.ondataavailable = (event) => { if (event.data.size) mine.chunks.push(event.data); };
+    mine.recorder.start(1000);
   } catch {
+    quiet(mine);
+    if (run !== mine) return;
     run = null;
     toast(t("no_microphone"), "danger");
     return;
   }
-  if (run !== mine) { quiet(mine); return; }
-  const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
-  mine.recorder = new MediaRecorder(mine.stream, { mimeType, audioBitsPerSecond: 32000 });
-  mine.stopped = new Promise((resolve) => { mine.recorder.onstop = resolve; });
-  mine.recorder.ondataavailable = (event) => { if (event.data.size) mine.chunks.push(event.data); };
-  mine.recorder.start(1000);
   mine.started = Date.now();
   show(mine);
 }
@@ -49,7 +50,7 @@ function show(mine) {
   level(mine, $("[data-rec-wave]", place));
   mine.timer = setInterval(() => {
     const ms = Date.now() - mine.started;
-    $("[data-rec-time]", place).textContent = clock(ms);
+    $("[data-rec-time]", place).textContent = clock(ms / 1000);
     if (ms > LONGEST) stop(mine);
   }, 200);
   $('[data-rec="send"]', place).focus();
@@ -79,7 +80,7 @@ function quiet(mine) {
   clearInterval(mine.timer);
   clearInterval(mine.meter);
   mine.stream?.getTracks().forEach((track) => track.stop());
-  if (mine.audio?.state !== "closed") mine.audio?.close();
+  if (mine.audio && mine.audio.state !== "closed") mine.audio.close();
 }
 
 async function finish(mine) {
@@ -103,9 +104,9 @@ async function send(mine) {
   button.disabled = true;
   try {
     const blob = await finish(mine), name = "voice";
-    const file = await post(blob, name, { voice: "1" });
+    const file = await post(blob, name, { conversation: mine.c, voice: "1" });
     if (run !== mine || here.box !== mine.box) return;
-    deliver({ text: "", attachments: [{ id: file.id, name: t("voice"), kind: "voice" }] });
+    deliver({ mode: mine.mode, text: "", attachments: [{ id: file.id, name: t("voice"), kind: "voice" }] });
     leave(mine);
     here.text.focus();
   } catch (reason) {

@@ -1,5 +1,5 @@
 // Preferences: a dialog whose every change is kept at once, and what follows from it on this page.
-import { $, csrf, data, emit, fragment, http, Refused, t, toast } from "./ui.js";
+import { $, csrf, data, emit, fragment, http, t, toast, why } from "./ui.js";
 
 const dialog = $("#settings"), RELOADS = ["language", "time_zone"];
 
@@ -11,7 +11,7 @@ export async function save(form) {
     if (RELOADS.some((name) => name in form)) location.reload();
     return true;
   } catch (error) {
-    toast(error instanceof Refused && error.reason || t("not_done"), "danger");
+    toast(why(error), "danger");
     return false;
   }
 }
@@ -58,6 +58,7 @@ export function viewAs(user = "") {
 dialog.addEventListener("change", changed);
 dialog.addEventListener("submit", (event) => { if ("whole" in (event.target.elements || {})) event.preventDefault(); });
 dialog.addEventListener("click", async (event) => {
+  if (event.target.closest("[data-own-menu]")) { dialog.close(); $("#user-menu").showPopover(); }
   if (!event.target.closest("[data-allow]")) return;
   await Notification.requestPermission();
   showDevice();

@@ -1,17 +1,18 @@
 // Suggestions at the caret: `/` quick answers, in notes `@` colleagues; and the dialog that keeps the quick answers.
 import { $, $$, fragment, http, Refused, t, toast } from "./ui.js";
-import { here, insert } from "./composer.js";
+import { insert } from "./aids.js";
+import { here, VARIABLE } from "./composer.js";
 
-const ANSWER = /(?:^|\s)\/([^\s/]*)$/, PERSON = /(?:^|\s)@([\p{L}\d._-]*(?: [\p{L}]*)?)$/u, VARIABLE = /\{\{\s*[a-z]+\.[\w-]+\s*\}\}/;
-let from = -1, refused = -1, timer = 0, asked = 0;
+const ANSWER = /(?:^|\s)\/([^\s/]*)$/, PERSON = /(?:^|\s)@([\p{L}\d._-]*(?: [\p{L}]*)?)$/u;
+let from = -1, refused = -1, timer = 0, asked = 0, waiting = false, wanted = false;
 
 const list = () => $("[data-suggest]", here.box);
 const options = () => $$(".option:not(.none)", list());
 const chosen = () => $('[aria-selected="true"]', list());
 const isOpen = () => here.box && !list().hidden;
 
-/** Looks at what stands before the caret, and asks the server what it may mean. */
-export function look() {
+/** Looks at what stands before the caret, and asks the server what it may mean; with `now` the first is taken as soon as it is known. */
+export function look(now = false) {
   const { text, box, mode, root } = here, before = text.value.slice(0, text.selectionStart);
   const person = mode === "note" && PERSON.exec(before), found = person || ANSWER.exec(before);
   clearTimeout(timer);
@@ -20,7 +21,8 @@ export function look() {
   if (from === refused) return undefined;
   refused = -1;
   const url = `${person ? box.dataset.urlMentions : box.dataset.urlCanned}?${new URLSearchParams({ q: found[1], c: root.dataset.c })}`;
-  timer = setTimeout(() => ask(url), 120);
+  [waiting, wanted] = [true, now];
+  timer = setTimeout(() => ask(url), now ? 0 : 120);
   return undefined;
 }
 
@@ -33,6 +35,9 @@ async function ask(url) {
     list().hidden = false;
     here.text.setAttribute("aria-controls", list().id);
     choose(options()[0]);
+    waiting = false;
+    if (wanted && chosen()) take(chosen());
+    wanted = false;
   } catch { close(); }
 }
 
@@ -40,6 +45,7 @@ export function close() {
   clearTimeout(timer);
   asked += 1;
   from = -1;
+  waiting = wanted = false;
   if (!isOpen()) return;
   list().hidden = true;
   here.text.removeAttribute("aria-activedescendant");
@@ -54,6 +60,7 @@ function choose(option) {
 
 /** Keys while the list is open; true if they were for it. */
 export function onKey(event) {
+  if (waiting && event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.metaKey) return (wanted = true);
   if (!isOpen()) return false;
   const all = options(), at = all.indexOf(chosen());
   if (event.key === "ArrowDown" || event.key === "ArrowUp") choose(all.at((at + (event.key === "ArrowDown" ? 1 : -1)) % all.length));

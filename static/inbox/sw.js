@@ -5,7 +5,7 @@ self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil((async () => {
     const { path } = event.notification.data;
-    const [open] = await self.clients.matchAll({ type: "window" });
+    const open = (await self.clients.matchAll({ type: "window" })).find(({ url }) => new URL(url).pathname.startsWith("/inbox/"));
     if (!open) { await self.clients.openWindow(path); return; }
     await open.focus();
     open.postMessage({ path });

@@ -1,5 +1,5 @@
 // The open conversation: which part of it stands here, merge by id, scroll that never jumps, read marks, what was done to a bubble.
-import { $, $$, announce, emit, fragment, http, lazy, on, pane, preferences, replaceById, learnClock, t, tick } from "./ui.js";
+import { $, $$, alarm, announce, emit, fragment, http, lazy, on, pane, preferences, learnClock, t, tick } from "./ui.js";
 import { climb, isAfter, place, RANK, regroup, replace, words } from "./bubbles.js";
 import { Pull } from "./bus.js";
 import * as outbox from "./outbox.js";
@@ -10,7 +10,7 @@ const NEAR = 100, AHEAD = 400;
 const READ_AFTER = { open: 300, "3s": 3000 };
 
 export let root = null, log = null, items = null;
-let stuck = true, height = 0, unseen = 0, held = false, follow = null, unsaid = [], sayTimer = 0, readTimer = 0, stateTimer = 0;
+let stuck = true, height = 0, unseen = 0, held = false, follow = null, readTimer = 0, stateTimer = 0;
 
 export const pull = new Pull(fetchMessages, 120);
 export const MOST = 300;
@@ -74,7 +74,7 @@ export function merge(html, end = "") {
       } else if (items.contains(old)) replace(items, old, element, () => pull.add(element.id.slice(2)));
     }
   });
-  if ((end || stuck) && bubbles().length > MOST) travel("trim", end);
+  if (bubbles().length > MOST) travel("trim", end || (stuck || distance() < log.scrollTop ? "" : "before"));
   return fresh.filter((element) => element.classList.contains("msg"));
 }
 
@@ -89,17 +89,8 @@ export function arrived(fresh) {
   if (!inbound.length) return;
   if (stuck) markRead();
   else { unseen += inbound.length; showPlace(); }
-  unsaid.push(...inbound);
-  sayTimer ||= setTimeout(say, 400);
+  travel("say", inbound);
   refreshState();
-}
-
-function say() {
-  sayTimer = 0;
-  const list = unsaid.splice(0);
-  if (!root || !list.length) return;
-  const name = $(".who", list[0])?.textContent.trim() || root.dataset.name;
-  announce(list.length === 1 ? t("says", { name, text: words(list[0]).slice(0, 200) }) : t("new_from", { name: root.dataset.name, n: list.length }));
 }
 
 export const setStuck = (value) => { stuck = value; };
@@ -115,22 +106,9 @@ export async function stickToBottom() {
 }
 
 export function refreshState(wait = 100) {
-  stateTimer ||= setTimeout(async () => {
+  stateTimer ||= setTimeout(() => {
     stateTimer = 0;
-    const here = root;
-    if (!here || document.hidden) return;
-    try {
-      const [header, strip] = await Promise.all([http(here.dataset.urlHeader), http(here.dataset.urlComposer)].map(async (answer) => (await answer).text()));
-      if (root !== here) return;
-      const old = $(".thread-head", here);
-      const fresh = fragment(header).querySelector(".thread-head");
-      if (!old.contains(document.activeElement) && Number(fresh.dataset.version) >= Number(old.dataset.version)) { old.replaceWith(fresh); emit("swapped", fresh); }
-      learnClock(replaceById(strip, ".strip"));
-      emit("window");
-      tick(here);
-    } catch (error) { // asked again by the next hint
-      if (error.status === 404 && root === here) emit("conversation.removed", { c: current() });
-    }
+    if (root && !document.hidden) travel("state");
   }, wait);
 }
 
@@ -162,7 +140,7 @@ export function mount() {
   pull.clear();
   follow?.disconnect();
   clearTimeout(readTimer);
-  [unsaid, unseen, readTimer, held] = [[], 0, 0, false];
+  [unseen, readTimer, held] = [0, 0, false];
   root = $(".thread", pane);
   if (!root) { log = items = null; return; }
   log = $("[data-log]", root);
@@ -194,25 +172,12 @@ function hinted(hint) {
   } else if (!bubble) { if (pull.flying.has(hint.m)) pull.add(hint.m); } // what is on its way may be older than this
   else if (hint.t === "message.updated") { if (!(Number(bubble.dataset.v) >= hint.ver)) pull.add(hint.m); }
   else {
+    if (hint.s === "failed" && bubble.dataset.st !== "failed") alarm(t("not_arrived", { text: words(bubble).slice(0, 100) }));
     if (ASK.has(hint.s) || !RANK[bubble.dataset.st]) pull.add(hint.m);
     else if (!PENDING.has(hint.s)) climb(bubble, hint.s);
     else $('[data-act="cancel"]', bubble)?.remove(); // too late for that
     if (hint.s === "queued" || $('.strip[data-state="circuit"]', root)) refreshState(); // the number may have stopped, or work again
   }
-}
-
-/** Ctrl/⌘+F searches here, pressed again in the page; arrows go from bubble to bubble. */
-async function onKey(event) {
-  if (!root || event.defaultPrevented || event.altKey) return;
-  if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "f") {
-    if ($("dialog[open]") || event.target.closest?.("[data-finder]")) return;
-    event.preventDefault();
-    (await lazy("finder")).open(root);
-  }
-  const at = event.target.closest?.(".msg");
-  if (!event.key.startsWith("Arrow") || (event.target !== log && event.target !== at)) return;
-  event.preventDefault();
-  travel("walk", at, event.key);
 }
 
 async function onClick(event) {
@@ -226,7 +191,7 @@ async function onClick(event) {
 }
 
 export function start() {
-  setTimeout(() => ["local", "travel"].forEach(lazy), 500); // at hand when the network is not
+  ["local", "travel"].forEach((name) => lazy(name).catch(() => {})); // at hand when the network is not
   for (const type of ["message.created", "message.updated", "message.status"]) on(type, hinted);
   on("message.removed", (hint) => { if (hint.c === current()) drop(hint.m); });
   on("conversation.updated", (hint) => {
@@ -243,15 +208,11 @@ export function start() {
   });
   on("outbox-changed", showLocal);
   on("outbox-restored", () => { if (root) outbox.pendingOf(current()).forEach(showLocal); });
-  on("key:find", async () => { if (root) (await lazy("finder")).open(root); });
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && stuck) markRead(); });
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("click", onClick);
-  pane.addEventListener("input", async (event) => { if (event.target.matches("[data-seek]")) (await lazy("player")).seek(event.target); });
-  pane.addEventListener("contextmenu", async (event) => {
-    const button = event.pointerType === "touch" && event.target.closest(".msg")?.querySelector('[data-act="menu"]');
-    if (!button) return;
-    event.preventDefault();
-    (await lazy("deeds")).act(button, root);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !root) return;
+    if (stuck) markRead();
+    refreshState();
+    if (isWhole()) travel("lines");
   });
+  document.addEventListener("click", onClick);
 }

@@ -35,11 +35,15 @@ export class Refused extends Error {
     super(`HTTP ${response.status}`);
     this.status = response.status;
     this.code = response.headers.get("X-Error") || "";
+    this.html = text;
     this.reason = fragment(text).querySelector("[data-error]")?.textContent.trim() || "";
   }
 }
 
-export const isLogin = (response) => response.redirected && new URL(response.url).pathname === data.urlLogin;
+const isLogin = (response) => response.redirected && new URL(response.url).pathname === data.urlLogin;
+
+/** What the server says against it, or that it could not be done. */
+export const why = (error) => (error instanceof Refused && error.reason) || t("not_done");
 
 /** A request to our own server. Throws SessionLost, Refused (4xx, 5xx) or the network's own error. */
 export async function http(url, { form, signal, timeout = 20000 } = {}) {
@@ -90,6 +94,7 @@ export function toast(text, kind = "") {
   item.textContent = text;
   $("[data-toasts]").append(item);
   setTimeout(() => item.remove(), 6000);
+  return item;
 }
 
 export const strip = (name, shown) => { $(`[data-strip="${name}"]`).hidden = !shown; };

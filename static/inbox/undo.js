@@ -1,5 +1,6 @@
 // Taking back what was just sent: for some seconds the bubble's cancel button undoes, and the words return to the box.
 import { $, emit, http, pane, Refused, t, toast } from "./ui.js";
+import { drop } from "./thread.js";
 
 const held = new Map();
 let timer = 0;
@@ -29,7 +30,7 @@ async function undo(id, { entry }) {
   held.delete(id);
   try {
     await http(`${new URL(buttonOf(id).dataset.url, location.href).pathname.replace(/cancel\/$/, "")}undo/`, { form: {} });
-    document.getElementById(`m-${id}`)?.remove();
+    drop(id);
     emit("edit", entry);
     toast(t("undone"));
   } catch (error) {

@@ -1,8 +1,9 @@
 // Files on their way into a message: the tray, limits, captions, progress, cancel, paste and drop.
 import { $, clone, config, csrf, data, emit, t, toast } from "./ui.js";
+import { captioned } from "./composer.js";
 
-const CAPTIONED = new Set(["image", "video", "document"]);
-let root = null, tray = null, files = [];
+const trays = new Map(); // files by conversation: they wait until one comes back
+let tray = null, open = 0, files = [];
 
 /** What was uploaded: {id, name, kind, caption} of each. */
 export const ready = () => files.filter((file) => file.id).map((file) => ({ ...file, caption: $("[data-caption]", file.item).value.trim() }));
@@ -10,14 +11,7 @@ export const busy = () => files.some((file) => !file.id);
 
 /** Empties the tray; uploads still running are stopped. */
 export function clear() {
-  files.forEach((file) => { file.request?.abort(); drop(file); });
-  files = [];
-  show();
-}
-
-function drop(file) {
-  file.item.remove();
-  if (file.preview) URL.revokeObjectURL(file.preview);
+  for (const file of [...files]) discard(file);
 }
 
 function show() {
@@ -54,40 +48,43 @@ function add(list) {
   show();
 }
 
-function line(name, size) {
-  const file = { item: clone("tpl-tray"), name, kind: "", id: "", request: null, preview: "" };
+const filesOf = (c) => trays.get(c) || trays.set(c, []).get(c);
+
+function line(name, size, c = open) {
+  const file = { c, item: clone("tpl-tray"), name, kind: "", id: "", request: null, preview: "" };
   $("strong", file.item).textContent = name;
   $("small", file.item).textContent = size;
   $("[data-remove]", file.item).addEventListener("click", () => discard(file));
   $("[data-caption]", file.item).addEventListener("keydown", (event) => { if (event.key === "Enter") event.preventDefault(); });
-  files.push(file);
-  tray.append(file.item);
+  filesOf(c).push(file);
+  if (c === open) tray.append(file.item);
   return file;
 }
 
 function arrived(file, { id, kind }) {
   Object.assign(file, { id, kind });
-  $("[data-caption]", file.item).hidden = !CAPTIONED.has(kind);
+  $("[data-caption]", file.item).hidden = !captioned(file);
   file.item.classList.add("done");
 }
 
 /** Files that are with the server already, of a message that was taken back. */
-export function restore(list) {
-  for (const one of list) arrived(line(one.name, ""), one);
+export function restore(list, c) {
+  for (const one of list) arrived(line(one.name, "", c), one);
   show();
 }
 
 function discard(file) {
   file.request?.abort();
-  drop(file);
-  files = files.filter((other) => other !== file);
+  file.item.remove();
+  if (file.preview) URL.revokeObjectURL(file.preview);
+  const others = filesOf(file.c);
+  others.splice(others.indexOf(file), 1);
   show();
 }
 
-/** Sends one file to the server; `progress` is told percents. Resolves with {id, kind, …}, rejects with words. */
+/** Sends one file to the server (`conversation` says for which); `progress` is told percents. Resolves with {id, kind, …}, rejects with words. */
 export function post(blob, name, { request = new XMLHttpRequest(), progress, ...more } = {}) {
   const form = new FormData();
-  form.append("conversation", root.dataset.c);
   form.append("file", blob, name);
   for (const [key, value] of Object.entries(more)) form.append(key, value);
   return new Promise((resolve, reject) => {
@@ -108,19 +105,23 @@ export function post(blob, name, { request = new XMLHttpRequest(), progress, ...
 async function send(file, blob) {
   file.request = new XMLHttpRequest();
   try {
-    arrived(file, await post(blob, blob.name, { request: file.request, progress: (percent) => { $("progress", file.item).value = percent; } }));
+    arrived(file, await post(blob, blob.name, { conversation: file.c, request: file.request, progress: (percent) => { $("progress", file.item).value = percent; } }));
     show();
   } catch (reason) {
     discard(file);
-    emit("composer-error", String(reason));
+    const words = String(reason).includes(file.name) ? reason : `${file.name}: ${reason}`;
+    if (file.c === open) emit("composer-error", words);
+    else toast(words, "danger");
   }
 }
 
 /** Watches the thread for pasted and dropped files; `allowed` says whether a file may be attached now. */
-export function mount(thread, allowed) {
-  clear();
-  root = thread;
+export function mount(root, allowed) {
+  open = Number(root.dataset.c);
+  files = filesOf(open);
   tray = $("[data-tray]", root);
+  tray.append(...files.map((file) => file.item));
+  show();
   const input = $("[data-file]", root), overlay = $("[data-drop]", root);
   const take = () => { add([...input.files]); input.value = ""; };
   input.addEventListener("change", take);

@@ -124,12 +124,12 @@ function bind() {
   for (const type of ["pointerdown", "pointermove", "pointerup", "pointercancel"]) stage.addEventListener(type, onPointer);
 }
 
-/** Opens at the picture of a link with `data-file`. */
+/** Opens at the picture a link names: `data-picture` of a bubble, `data-file` of the panel. */
 export async function open(link, thread) {
   root = thread || $(".thread", pane);
   if (dialog || !root) return;
   try {
-    const made = fragment(await (await http(`${root.dataset.urlMedia}?around=${link.dataset.file}`)).text()).firstElementChild;
+    const made = fragment(await (await http(`${root.dataset.urlMedia}?around=${link.dataset.picture || link.dataset.file}`)).text()).firstElementChild;
     if (dialog) return;
     dialog = made;
   } catch {

@@ -28,8 +28,7 @@ ARGUMENTS = (
 def product() -> Iterator[Product]:
     """A demo as `make run` starts it."""
     with Product(demo=True) as product:
-        product.manage("setup")
-        yield product.start()
+        yield product.furnish().start()
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +94,8 @@ def open_desk(open_context: OpenContext, sessions: dict[str, Any]) -> OpenDesk:
             expect(page.get_by_test_id("list")).to_be_visible()
             page.wait_for_load_state()
             sessions[email] = context.storage_state()
+        if page.locator("#pane").count():
+            page.locator("body[data-ready]").wait_for()  # its keys and tools are loaded
         return Desk(page)
 
     return opened

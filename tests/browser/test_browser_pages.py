@@ -71,11 +71,15 @@ def test_one_lands_where_one_wanted_to_go_and_can_leave(open_context: OpenContex
 
 def choose(desk: Desk, language: str, theme: str) -> None:
     """Set the agent's language and theme through the menu."""
-    for name, value in (("language", language), ("theme", theme)):
-        if desk.page.get_by_test_id(name).input_value() != value:
-            desk.open_menu()
-            with desk.page.expect_navigation():
-                desk.page.get_by_test_id(name).select_option(value)
+    if desk.page.get_by_test_id("language").input_value() != language:
+        desk.open_menu()
+        with desk.page.expect_navigation():
+            desk.page.get_by_test_id("language").select_option(language)
+        desk.page.locator("body[data-ready]").wait_for()
+    if desk.page.get_by_test_id("theme").input_value() != theme:
+        desk.open_menu()
+        desk.page.get_by_test_id("theme").select_option(theme)
+        desk.page.keyboard.press("Escape")
     expect(desk.page.locator("html")).to_have_attribute("lang", language)
     expect(desk.page.locator("html")).to_have_attribute("data-theme", theme)
 

@@ -51,6 +51,9 @@ def test_what_is_written_offline_waits_in_order_and_leaves_once(
     assert customer.texts() == ["Sí, dime", "Perdona la espera"]
 
 
+IN_PAGE = 300  # more bubbles do not stand in the page at once; further up they come by scrolling
+
+
 @pytest.mark.parametrize("missed", [7, 400])
 def test_what_arrived_during_a_cut_is_there_afterwards(
     open_desk: OpenDesk, simulation: Simulation, watch: Watch, missed: int
@@ -68,12 +71,13 @@ def test_what_arrived_during_a_cut_is_there_afterwards(
     assert len(ana.ids()) == 1
     start = now()
     restore(ana)
-    expect(ana.bubbles).to_have_count(missed + 1, timeout=30_000)
+    shown = min(missed + 1, IN_PAGE)
+    expect(ana.bubbles).to_have_count(shown, timeout=30_000)
     say(f"{missed} missed messages there after", round((now() - start) * 1000))
     ids = ana.ids()
     assert len(set(ids)) == len(ids)
-    texts = re.findall(r"mensaje (\d+)\.", ana.page.locator("[data-items]").inner_text())
-    assert sorted(map(int, texts)) == list(range(missed))
+    texts = re.findall(r"mensaje (\d+)\.", ana.page.locator("[data-items]").text_content() or "")
+    assert len(texts) == len(set(texts)) >= min(missed, IN_PAGE)
     expect(ana.preview(customer)).to_contain_text("mensaje")
     customer.writes("y el último")
     expect(ana.bubble("y el último")).to_be_in_viewport()
@@ -102,6 +106,9 @@ def test_a_refused_message_says_why_and_can_be_tried_again(open_desk: OpenDesk, 
     customer.writes("Hola")
     ana = open_desk(ANA)
     ana.open(customer)
+    with ana.page.expect_response(lambda answer: "typing" in answer.url):
+        ana.text.fill("¿")  # the customer's phone is told first: that is a call of its own
+    ana.page.wait_for_timeout(700)
     simulation.settings(fail={"code": 131026, "count": 1})
     ana.send("¿Te llega esto?")
     failed = ana.bubble("¿Te llega esto?")

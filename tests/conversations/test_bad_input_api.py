@@ -44,6 +44,9 @@ FIELDS = {
     "conversations/{c}/assign/": ["assignee", "team", "version"],
     "conversations/{c}/resolve/": ["version"],
     "conversations/{c}/reopen/": ["version"],
+    "conversations/{c}/snooze/": ["until", "version"],
+    "conversations/{c}/priority/": ["priority", "version"],
+    "conversations/{c}/tags/": ["add", "remove", "version"],
     "conversations/{c}/messages/": [
         "text", "client_id", "reply_to", "kind", "attachment", "location", "contacts", "reaction",
     ],
@@ -53,7 +56,7 @@ FIELDS = {
 PATCHED = {"contacts/{p}/": ["name", "kind", "phone", "tags"], "tags/{t}/": ["name", "colour"]}
 QUERIES = {
     "contacts/": ["search", "phone"],
-    "conversations/": ["status", "assignee", "inbox", "contact", "updated_after"],
+    "conversations/": ["status", "assignee", "inbox", "contact", "tag", "priority", "updated_after"],
     "conversations/{c}/messages/": ["direction", "created_after"],
     "tags/": [],
     "schema/": ["format", "lang"],

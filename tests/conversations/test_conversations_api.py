@@ -6,9 +6,11 @@ from conversations.messaging import threads
 from conversations.messaging.models import Conversation, ConversationRead
 from crm.foundation import clock
 from tests.api import Integrator
-from tests.factories import ConversationFactory, InboxFactory, TeamFactory, UserFactory
+from tests.factories import ConversationFactory, InboxFactory, TagFactory, TeamFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
+
+VERBS = ("assign", "resolve", "reopen", "snooze", "priority", "tags", "uploads")
 
 
 @pytest.fixture
@@ -39,6 +41,9 @@ def test_a_conversation_shows_ids_its_window_and_what_the_user_has_not_read(api,
         "status": "open",
         "assignee": row.assignee_id,
         "team": row.team_id,
+        "priority": "none",
+        "tags": [],
+        "snoozed_until": None,
         "window_expires_at": iso(row.window_expires_at),
         "unread": 2,
         "last_activity_at": iso(row.last_activity_at),
@@ -93,7 +98,7 @@ def test_agents_see_what_their_role_shows_and_404_for_the_rest():
         api.get(f"conversations/{hidden.pk}/"),
         api.get(f"conversations/{hidden.pk}/messages/"),
         api.post(f"conversations/{hidden.pk}/messages/", {"text": "x"}),
-        *(api.post(f"conversations/{hidden.pk}/{verb}/") for verb in ("assign", "resolve", "reopen", "uploads")),
+        *(api.post(f"conversations/{hidden.pk}/{verb}/") for verb in VERBS),
     ):
         assert answer.status_code in (404, 415), answer.request["PATH_INFO"]
     assert api.get("inboxes/").json()["results"] == [
@@ -156,7 +161,54 @@ def test_the_cost_of_the_lists_does_not_depend_on_their_rows(django_assert_num_q
     for count in (2, 18):
         for _ in range(count):
             ConversationFactory(inbox=InboxFactory(teams=[team]), assignee=UserFactory(), team=team)
-        with django_assert_num_queries(2):  # token, conversations
+        with django_assert_num_queries(3):  # token, conversations, tags
             api.get("conversations/")
         with django_assert_num_queries(3):  # token, inboxes, teams
             api.get("inboxes/")
+
+
+def test_snoozing_by_the_api(api):
+    row, until = ConversationFactory(), clock.now().replace(microsecond=0) + dt.timedelta(days=1)
+    answer = api.post(f"conversations/{row.pk}/snooze/", {"until": iso(until), "version": 1})
+    assert (answer.status_code, answer.json()["status"], answer.json()["snoozed_until"]) == (200, "snoozed", iso(until))
+    answer = api.post(f"conversations/{row.pk}/snooze/").json()
+    assert (answer["status"], answer["snoozed_until"], answer["version"]) == ("snoozed", None, 3)
+    assert api.post(f"conversations/{row.pk}/snooze/", {"version": 1}).json()["code"] == "conflict"
+    past = api.post(f"conversations/{row.pk}/snooze/", {"until": "2020-01-01T00:00:00Z"})
+    assert (past.status_code, past.json()["code"]) == (400, "not_snoozable")
+    assert api.post(f"conversations/{row.pk}/snooze/", {"until": "soon"}).json()["fields"].keys() == {"until"}
+    assert api.post(f"conversations/{row.pk}/reopen/").json()["status"] == "open"
+
+
+def test_priority_by_the_api_and_as_a_filter(api):
+    row, _other = ConversationFactory(), ConversationFactory()
+    answer = api.post(f"conversations/{row.pk}/priority/", {"priority": "urgent", "version": 1})
+    assert (answer.status_code, answer.json()["priority"], answer.json()["version"]) == (200, "urgent", 2)
+    assert ids(api.get("conversations/", priority="urgent")) == [row.pk]
+    for wrong in ("huge", 4, None, "URGENT", ""):
+        refused = api.post(f"conversations/{row.pk}/priority/", {"priority": wrong})
+        assert (refused.status_code, list(refused.json()["fields"])) == (400, ["priority"])
+    assert api.get("conversations/", priority="huge").json()["fields"].keys() == {"priority"}
+
+
+def test_tags_by_the_api_and_as_a_filter(api):
+    row, _other = ConversationFactory(), ConversationFactory()
+    path = f"conversations/{row.pk}/tags/"
+    assert api.post(path, {"add": ["VIP", "Ñandú"], "version": 1}).json()["tags"] == ["VIP", "Ñandú"]
+    answer = api.post(path, {"add": ["vip"], "remove": ["ÑANDÚ"]}).json()
+    assert (answer["tags"], answer["version"]) == (["VIP"], 3)
+    assert ids(api.get("conversations/", tag="vip")) == [row.pk]
+    assert ids(api.get("conversations/", tag="nobody")) == []
+    for wrong in ({}, {"add": []}, {"add": "VIP"}, {"remove": [None]}, {"add": [""]}, {"add": ["x" * 201]}):
+        assert (api.post(path, wrong).status_code, api.post(path, wrong).json()["code"]) == (400, "invalid")
+    for wrong in ({"remove": ["nobody"]}, {"add": ["x" * 60]}):
+        assert (api.post(path, wrong).status_code, api.post(path, wrong).json()["code"]) == (400, "not_a_tag")
+
+
+def test_an_agents_token_makes_no_tags():
+    team = TeamFactory()
+    agent, row = UserFactory(teams=[team]), ConversationFactory(inbox=InboxFactory(teams=[team]))
+    answer = Integrator(agent).post(f"conversations/{row.pk}/tags/", {"add": ["New"]})
+    assert (answer.status_code, answer.json()["code"]) == (400, "not_a_tag")
+    TagFactory(name="New")
+    assert Integrator(agent).post(f"conversations/{row.pk}/tags/", {"add": ["new"]}).json()["tags"] == ["New"]

@@ -180,7 +180,7 @@ def test_every_state_occurs(demo):
     assert codes == {"131026", "131047"}
     conversations = list(Conversation.objects.with_unread(demo.agent).select_related("contact"))
     assert {row.window_state(now) for row in conversations} == {"open", "closing", "closed", "never", "none"}
-    assert {row.status for row in conversations} == {"open", "resolved", "dormant"}
+    assert {row.status for row in conversations} == {"open", "snoozed", "resolved", "dormant"}
     assert {row.unread > 0 for row in conversations} == {True, False}
     waits = [now - row.waiting_since for row in conversations if row.waiting_since]
     assert min(waits) < dt.timedelta(minutes=10)

@@ -160,15 +160,15 @@ def test_a_late_message_that_we_have_answered_since_waits_for_nothing(inbox, now
     assert only_conversation().waiting_since is None
 
 
-@pytest.mark.parametrize("before", ["resolved", "snoozed", "dormant"])
-def test_a_message_reopens_what_was_put_aside(inbox, now, before):
+@pytest.mark.parametrize(("before", "events"), [("resolved", ["reopened"]), ("snoozed", ["woken"]), ("dormant", [])])
+def test_a_message_reopens_what_was_put_aside(inbox, now, before, events):
     arrive(inbox, said("w.1", now - HOUR))
     Conversation.objects.update(status=before)
     arrive(inbox, said("w.2", now))
     conversation = only_conversation()
     assert conversation.status == "open"
     assert conversation.version > 1
-    assert conversation.events.filter(kind="reopened").exists() is (before != "dormant")
+    assert list(conversation.events.values_list("kind", flat=True)) == events
 
 
 @pytest.mark.parametrize("before", ["open", "pending"])

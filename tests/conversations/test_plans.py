@@ -12,13 +12,15 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+from conversations.desk import media_list, past
 from conversations.ingest import pipeline, retention
 from conversations.live import replay
 from conversations.messaging import claiming, deliveries, outbox, portfolio
 from conversations.messaging.conversation_models import FEW
-from conversations.messaging.models import Conversation
+from conversations.messaging.models import Attachment, Conversation, Message
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
+from tests.factories import ConversationFactory, MessageFactory, UserFactory
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -30,7 +32,7 @@ TABLES = {model._meta.db_table for model in BIG}
 # Rows of big tables that one statement may touch: a page of 41 with its contacts, read marks and last messages.
 PAGE = 600
 PAGE_OF_TEAM = 2000  # what a restricted agent may see is looked for among everybody's
-COUNTS = 6000  # three counts that end at 999, of what an agent sees two thirds of
+COUNTS = 12_000  # seven counts that end at 999, of what an agent sees two thirds of
 SEARCH = 20_000  # a frequent word: its matches among the newest, or all of a rare one
 PEOPLE = ("agent", "manager", "restricted")
 
@@ -102,6 +104,8 @@ def pages(archive):
             middle = Conversation.objects.order_by("-last_activity_at")[500]
             cursor = f"{middle.last_activity_at.isoformat()}~{middle.pk}".replace("+", "%2B")
             yield f"{who}: next page of {query}", who, f"{reverse('desk:list')}{query}&cursor={cursor}"
+        for view in ("mentions", "waiting", "closing", "snoozed", "resolved"):
+            yield f"{who}: view {view}", who, f"{reverse('desk:inbox')}?view={view}"
         yield f"{who}: counts", who, reverse("desk:counts")
         ids = ",".join(map(str, range(100, 140)))
         yield f"{who}: rows", who, f"{reverse('desk:rows')}?view=all&status=all&ids={ids}"
@@ -114,12 +118,22 @@ def threads(archive):
     yield "thread", base
     yield "older messages", f"{reverse('desk:messages', args=[conversation.pk])}?before={newest.sort_key}"
     yield "newer messages", f"{reverse('desk:messages', args=[conversation.pk])}?after={newest.sort_key}"
+    yield "timeline of the person", reverse("desk:panel-timeline", args=[conversation.pk])
+    yield "files of the person", reverse("desk:panel-files", args=[conversation.pk])
+    picture = Attachment.objects.filter(kind="image", state="stored").first()
+    yield "pictures", f"{reverse('desk:media-list', args=[picture.conversation_id])}?around={picture.pk}"
 
 
 def searches():
     for text in ("person", "person 1777", "34600177", "nobody at all", "+34600999"):
         for view, status in (("all", "all"), ("all", "open")):
             yield f"search {text!r} {view} {status}", f"{reverse('desk:inbox')}?view={view}&status={status}&q={text}"
+
+
+def message_searches():
+    """A word of every message, rare ones, none."""
+    for text in ("message", "message 177", "message 99771", "nowhere to be found"):
+        yield f"search in messages {text!r}", f"{reverse('desk:search')}?scope=messages&q={text}"
 
 
 def drains():
@@ -149,6 +163,7 @@ def test_nothing_reads_through_a_big_table(subtests):
     wanted = [(name, who, url, PAGE_OF_TEAM if who == "restricted" else PAGE) for name, who, url in pages(archive)]
     wanted += [(name, "manager", url, PAGE) for name, url in threads(archive)]
     wanted += [(f"{who}: {name}", who, url, SEARCH) for name, url in searches() for who in ("agent", "manager")]
+    wanted += [(f"{who}: {name}", who, url, SEARCH) for name, url in message_searches() for who in PEOPLE]
     for name, who, url, most in wanted:
         with heard() as statements:
             assert clients[who].get(url, headers={"HX-Request": "true"}).status_code == 200, name
@@ -164,3 +179,23 @@ def test_statements_carry_their_values():
     assert not connection.settings_dict["OPTIONS"].get("server_side_binding")
     connection.ensure_connection()
     assert connection.connection.prepare_threshold is None
+
+
+def test_notes_and_pictures_of_a_long_conversation_are_not_looked_for_among_everything():
+    conversation, manager = ConversationFactory(), UserFactory(manager=True)
+    rows = [MessageFactory.build(conversation=conversation, inbox=conversation.inbox) for _ in range(3000)]
+    Message.objects.bulk_create(rows)
+    MessageFactory(conversation=conversation, note=True)
+    files = [Attachment(conversation=conversation, message=row, kind="voice", state="stored") for row in rows]
+    files[7].kind = "image"
+    Attachment.objects.bulk_create(files)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    notes = past.NOTES[0].rows(conversation.contact, manager).order_by("-sort_at")[:20]
+    pictures = media_list._pictures(conversation).order_by("message__sort_at")
+    for found in (notes, pictures):
+        with heard() as statements:
+            assert len(found) == 1
+        ((sql, params),) = statements
+        read = {node["Relation Name"]: touched(node) for node in scans(plan_of(sql, params))}
+        assert max(read.values()) == 1, read

@@ -3,6 +3,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
+from crm.contacts import profile
 from crm.contacts.models import Contact, Tag
 from crm.foundation import clock
 from crm.staff.models import ApiToken
@@ -164,6 +165,46 @@ def test_tags_are_managed_under_one_name_whatever_its_case(api):
     assert api.get("tags/").json()["results"] == [{"id": made["id"], "name": "ñandú", "colour": 3}]
     assert api.delete(f"tags/{made['id']}/").status_code == 204
     assert not Tag.objects.exists()
+
+
+@pytest.mark.sqlite_too
+@pytest.mark.parametrize("name", ["a\x07b", "a\u200bb", "\x1e", "x" * 51])
+def test_a_name_that_no_list_could_show_becomes_no_tag(api, name):
+    contact, tag = ContactFactory(), TagFactory(name="kept")
+    assert api.post("tags/", {"name": name}).status_code == 400
+    assert api.patch(f"tags/{tag.pk}/", {"name": name}).status_code == 400
+    assert api.patch(f"contacts/{contact.pk}/", {"tags": ["kept", name]}).status_code == 400
+    conversation = ConversationFactory()
+    assert api.post(f"conversations/{conversation.pk}/tags/", {"add": [name]}).status_code == 400
+    assert [one.name for one in Tag.objects.all()] == ["kept"]
+
+
+@pytest.mark.sqlite_too
+def test_the_name_of_a_tag_is_one_line(api):
+    contact = ContactFactory()
+    assert api.post("tags/", {"name": " one\x1f \n line "}).json()["name"] == "one line"
+    assert api.patch(f"contacts/{contact.pk}/", {"tags": ["one\x1eline", "two\tlines"]}).json()["tags"] == [
+        "one line", "two lines",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("road", ["one", "all"])
+def test_two_who_make_the_same_tag_at_once_have_one(monkeypatch, road):
+    contact, by, theirs = ContactFactory(), UserFactory(manager=True), []
+    known = profile._tags_by_name
+
+    def before_the_other():
+        found = known()
+        if len(theirs) < 2:  # both looks of `write` come before the other's
+            theirs.append(Tag.objects.get_or_create(name="VIP"))
+        return found
+
+    monkeypatch.setattr(profile, "_tags_by_name", before_the_other)
+    if road == "one":
+        profile.tag(contact, "vip", by=by)
+    else:
+        profile.write(contact, by=by, tags=["vip"])
+    assert [tag.name for tag in contact.tags.all()] == ["VIP"]
 
 
 def test_agents_read_tags_and_do_not_change_them():

@@ -4,11 +4,12 @@ import datetime as dt
 import itertools
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from crm.contacts import identities
 from crm.contacts.identities import change, resolve
-from crm.contacts.models import ChannelIdentity, Contact, ContactTag, IdentityValue
+from crm.contacts.models import ChannelIdentity, Contact, ContactChange, ContactTag, IdentityValue
 from tests.factories import ContactFactory, TagFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
@@ -219,3 +220,21 @@ def test_a_contact_entered_beforehand_is_the_person_who_then_writes():
     assert identity.contact == entered
     entered.refresh_from_db()
     assert entered.name == "Pilar Gómez"
+
+
+def test_a_changed_profile_asks_for_the_written_phone_only_if_the_number_differs():
+    identity = seen("34600123456", name="Ana")
+    identity.profile_name = "Anna"
+    with CaptureQueriesContext(connection) as queries:
+        identities.refresh_contact(identity)
+    assert not [query["sql"] for query in queries if ContactChange._meta.db_table in query["sql"]]
+    assert Contact.objects.get().name == "Anna"
+
+
+def test_the_newest_written_phone_counts_whatever_its_version():
+    contact = seen("34600123456").contact
+    Contact.objects.update(phone="+34600999999")
+    for version, after in ((7, "+34600888888"), (2, "+34600999999")):  # of contacts that became one
+        ContactChange.objects.create(contact=contact, field="phone", after=after, version=version)
+    identities.refresh_contact(contact.identities.get())
+    assert Contact.objects.get().phone == "+34600999999"

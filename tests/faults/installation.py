@@ -35,7 +35,8 @@ class Installation:
         port = free_port()
         self.meta_url = f"http://127.0.0.1:{port}"
         self.cluster = Cluster(
-            webs, workers, graph_url=f"{self.meta_url}/graph", env={"ENCRYPTION_KEYS": encryption_key},
+            webs, workers, graph_url=f"{self.meta_url}/graph",
+            env={"ENCRYPTION_KEYS": encryption_key, "UNDO_SEND_SECONDS": "0"},
             max_connections=250, with_static=False,
         )  # fmt: skip
         self.volume = volume

@@ -59,10 +59,9 @@ def _whole_view(request: DeskRequest) -> tuple[list[int], int]:
     """The next keys of a view, and where to go on; what happened there after `as_of` has not been seen and stays."""
     try:
         seen = dt.datetime.fromisoformat(request.POST.get("as_of", ""))
-    except ValueError:
+        seen = (seen if seen.tzinfo else seen.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         raise BadForm(_("The page sent an incomplete request. Reload it and try again.")) from None
-    if seen.tzinfo is None:
-        seen = seen.replace(tzinfo=dt.UTC)
     after = read_pk(request.POST.get("after", "")) or 0
     rows = ViewQuery.of(QueryDict(request.POST["query"])).found(request.user)
     rows = rows.filter(pk__gt=after, last_activity_at__lte=seen).order_by("pk")

@@ -66,9 +66,8 @@ def media_list(request: DeskRequest, pk: int) -> HttpResponse:
 @desk_view("POST")
 def ask_again(request: DeskRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask the provider for a file once more."""
-    found = get_object_or_404(
-        Attachment.objects.visible_to(request.user).filter(message__direction="in", message__revoked_at=None), pk=pk
-    )
+    visible = Attachment.objects.visible_to(request.user)
+    found = get_object_or_404(visible.filter(message__isnull=False, message__revoked_at=None), pk=pk)
     return sending.bubbles(request, [refetching.ask_again(found)])
 
 

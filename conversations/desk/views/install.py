@@ -1,14 +1,13 @@
 """What makes the inbox an app on a device: the manifest, and the worker that answers taps on notifications."""
 
 from django.conf import settings
-from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.cache import cache_control
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-DAY = 24 * 3600
 ICONS = (
     ("icon-192.png", "192x192", "any"),
     ("icon-512.png", "512x512", "any"),
@@ -17,7 +16,7 @@ ICONS = (
 
 
 @require_safe
-@cache_control(max_age=DAY)
+@never_cache
 def manifest(request: HttpRequest) -> HttpResponse:
     """The web app manifest."""
     start = reverse("desk:inbox")
@@ -43,7 +42,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@cache_control(no_cache=True)
-def service_worker(request: HttpRequest) -> FileResponse:
+@never_cache
+def service_worker(request: HttpRequest) -> HttpResponse:
     """The service worker, at the root so that it answers for the whole site."""
-    return FileResponse((settings.BASE_DIR / "static/inbox/sw.js").open("rb"), content_type="text/javascript")
+    return HttpResponse((settings.BASE_DIR / "static/inbox/sw.js").read_bytes(), content_type="text/javascript")

@@ -21,8 +21,8 @@ IDS_MAX = 50
 def more_rows(request: DeskRequest) -> HttpResponse:
     """The next rows of a list; with the first ones its filters."""
     query, cursor = ViewQuery.of(request.GET), request.GET.get("cursor", "")
-    found, following = query.page(request.user, cursor)
-    values = queue.ask(request.user, _several(request) | ({} if cursor else filters.names(query, request.user)))
+    values = queue.ask(request.user, _reader(request) | ({} if cursor else filters.names(query, request.user)))
+    found, following = query.page(request.user, cursor, values["pins"])
     context = rows_context(request, query, found, following, values)
     if not cursor:
         context |= head_context(query, values) | {"with_chips": True}
@@ -36,7 +36,7 @@ def rows(request: DeskRequest) -> HttpResponse:
     wanted = [pk for pk in map(read_pk, request.GET.get("ids", "").split(",")[:IDS_MAX]) if pk]
     found = list(query.conversations(request.user).filter(pk__in=wanted))
     present = {row.pk for row in found}
-    context = rows_context(request, query, found, "", queue.ask(request.user, _several(request)))
+    context = rows_context(request, query, found, "", queue.ask(request.user, _reader(request)))
     return render(request, "inbox/_rows.html", context | {"gone": [pk for pk in wanted if pk not in present]})
 
 
@@ -60,11 +60,11 @@ def filter_dialog(request: DeskRequest) -> HttpResponse:
 def list_context(request: DeskRequest, query: ViewQuery) -> dict[str, Any]:
     """Everything that the list's side of a page shows."""
     user, kept = request.user, saved_views.of(request.user)
-    found, cursor = query.page(user)
     values = queue.ask(
         user,
-        _several(request) | queue.counters(user) | saved_views.counters(user, kept) | filters.names(query, user),
+        _reader(request) | queue.counters(user) | saved_views.counters(user, kept) | filters.names(query, user),
     )
+    found, cursor = query.page(user, "", values["pins"])
     context = rows_context(request, query, found, cursor, values) | views_context(request, query, kept, values)
     return context | head_context(query, values) | {"view": query.view, "status": query.status, "q": query.search}
 
@@ -92,6 +92,7 @@ def views_context(request: DeskRequest, query: ViewQuery, kept: list[Any], value
     return {"views": views, "saved": saved, "more_view": hidden}
 
 
-def _several(request: DeskRequest) -> dict[str, Any]:
-    """Whether this reader has more than one inbox."""
-    return {"several": queue.UpTo(Inbox.objects.visible_to(request.user), 2)}
+def _reader(request: DeskRequest) -> dict[str, Any]:
+    """Whether this reader has more than one inbox, and what they have pinned."""
+    user = request.user
+    return {"several": queue.UpTo(Inbox.objects.visible_to(user), 2), "pins": queue.pins_of(user)}

@@ -36,7 +36,7 @@ def inbox(request: DeskRequest) -> HttpResponse:
 
 @desk_view("GET")
 def conversation(request: DeskRequest, pk: int) -> HttpResponse:
-    """A thread: the fragment for htmx, else the whole page around it."""
+    """A thread: the fragment for the page's scripts, else the whole page around it."""
     chosen = conversation_or_404(request, pk)
     if request.headers.get("HX-Request"):
         response = render(request, "inbox/_thread.html", thread_context(request, chosen))
@@ -69,7 +69,8 @@ def page_context(request: DeskRequest) -> dict[str, Any]:
             "modules": module_urls(),
             "now": clock.now().timestamp(),
             "user": {"id": request.user.pk, "name": request.user.name},
-            "preferences": preferences.stored,
+            # Who looks on as somebody else reads nothing in their name.
+            "preferences": preferences.stored | ({"read_on": "never"} if request.viewer else {}),
             "limits": page_limits(),
             "labels": page_labels(),
         },

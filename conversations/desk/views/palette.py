@@ -35,10 +35,10 @@ def palette(request: DeskRequest) -> HttpResponse:
 def _actions(words: list[str], *, has_thread: bool) -> list[dict[str, Any]]:
     groups: dict[str, list[dict[str, Any]]] = {}
     for section, shortcut in shortcuts.actions():
-        if (has_thread or not section.is_thread) and _fits(f"{shortcut.label} {section.label}", words):
+        if (has_thread or not section.is_thread) and _fits(shortcut.label, words):
             option = {
                 "label": shortcut.label,
-                "keys": shortcut.parts,
+                "parts": shortcut.parts,
                 "run": shortcut.run,
                 "icon": shortcut.icon,
             }

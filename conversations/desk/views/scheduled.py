@@ -39,18 +39,18 @@ def scheduled(request: DeskRequest, pk: int) -> HttpResponse:
 
 @desk_view("POST")
 def change(request: DeskRequest, pk: int) -> HttpResponse:
-    """Change text or time of a message that waits; `action=cancel` gives it up."""
+    """Change text or time of a message that waits (other words make it one's own); `action=cancel` gives it up."""
     row = get_object_or_404(ScheduledMessage.objects.visible_to(request.user), pk=pk)
-    chosen = conversation_or_404(request, row.conversation_id)
+    conversation_or_404(request, row.conversation_id)
     try:
         if request.POST.get("action") == "cancel":
-            schedule.cancel(row)
+            done = schedule.cancel(row)
         else:
             text, unless = request.POST.get("text", ""), request.POST.get("unless_answered") == "1"
-            schedule.change(row, text=text, send_at=_send_at(request), unless_answered=unless)
+            done = schedule.change(row, by=request.user, text=text, send_at=_send_at(request), unless_answered=unless)
     except ScheduledMessage.DoesNotExist as error:
         raise Http404 from error
-    return _list(request, chosen)
+    return _list(request, done.conversation)
 
 
 def _send_at(request: DeskRequest) -> dt.datetime:

@@ -18,12 +18,12 @@ def search(request: DeskRequest) -> HttpResponse:
     scope = request.GET.get("scope", "all")
     scope = scope if scope in SCOPES else "all"
     found = finding.people(request.user, text) if text and scope != "messages" else []
+    hits = finding.hits(request.user, text) if scope != "people" else []
     context = {
         "q": text,
         "people": [row_of(conversation, request.user) for conversation in found],
-        "hits": finding.hits(request.user, text) if scope != "people" else [],
+        "hits": hits,
         "is_too_short": scope != "people" and not finding.words_in(text),
-        "is_full": False,
+        "is_full": len(hits) == finding.MESSAGES,
     }
-    context["is_full"] = len(context["hits"]) == finding.MESSAGES
     return render(request, "inbox/_search.html", context)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from conversations.desk import collision
 from conversations.desk.bubbles import bubble_of
-from conversations.desk.forms import BadForm, UploadMissing, read_pk, read_uuid, required_uuid
+from conversations.desk.forms import BadForm, TooManyFiles, UploadMissing, read_pk, read_uuid, required_uuid
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.strip import composer_of
 from conversations.messaging import media, outbound, threads
@@ -57,8 +57,13 @@ def _check_collision(request: DeskRequest, chosen: Conversation, client_id: uuid
 
 
 def uploads_of(request: DeskRequest) -> list[Attachment]:
-    """The files a form names, in its order; raises UploadMissing."""
-    names = request.POST.getlist("attachment")[:FILES_MAX]
+    """The files a form names, in its order; raises TooManyFiles, UploadMissing."""
+    names = request.POST.getlist("attachment")
+    if len(names) > FILES_MAX:
+        raise TooManyFiles(
+            _("At most %(limit)s files can be sent at once. Send the others in a second message.")
+            % {"limit": FILES_MAX}
+        )
     ids = [found for found in map(read_uuid, names) if found]
     if not names:
         return []

@@ -14,6 +14,7 @@ from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.rows import row_of
 from conversations.messaging import labels, snoozing, threads
 from conversations.messaging.models import Conversation
+from conversations.notices import mentions
 from crm.contacts.models import Tag
 from crm.foundation import clock
 from crm.foundation.errors import Conflict
@@ -106,7 +107,7 @@ def tags(request: DeskRequest, pk: int) -> HttpResponse:
 
 
 def _tags(request: DeskRequest, field: str) -> list[Tag]:
-    wanted = {read_pk(text) for text in request.POST.getlist(field)[:TAGS_MAX]} - {None}
+    wanted = {pk for text in request.POST.getlist(field)[:TAGS_MAX] if (pk := read_pk(text))}
     found = list(Tag.objects.filter(pk__in=wanted)) if wanted else []
     if len(found) < len(wanted):
         raise Http404
@@ -138,7 +139,9 @@ def pin(request: DeskRequest, pk: int) -> HttpResponse:
 @desk_view("POST")
 def read(request: DeskRequest, pk: int) -> HttpResponse:
     """The agent has read everything."""
-    threads.mark_read(conversation_or_404(request, pk), request.user)
+    chosen = conversation_or_404(request, pk)
+    threads.mark_read(chosen, request.user)
+    mentions.mark_read(request.user, chosen)
     return HttpResponse(status=204)
 
 

@@ -68,7 +68,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         self._holds_write_lock = False
 
     def get_new_connection(self, conn_params: Any) -> Any:
-        connection = super().get_new_connection(conn_params)  # type: ignore[misc]
+        connection = super().get_new_connection(conn_params)
         connection.create_function("fold_text", 1, _fold, deterministic=True)
         return connection
 

@@ -1,11 +1,12 @@
 """An agent of one team, and a second team with an inbox of its own."""
 
+import datetime as dt
 import importlib
 from types import SimpleNamespace
 
 import pytest
 
-from crm.foundation import aio
+from crm.foundation import aio, clock
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +59,7 @@ def desk(sign_in, agent):
 
 @pytest.fixture
 def things(factories, agent):
-    """What URLs speak of, for a conversation: itself, a failed message, a stored file."""
+    """What URLs speak of, for a conversation: itself, a failed message, a stored file, a message to be sent later."""
 
     def of(conversation):
         models = importlib.import_module("conversations.messaging.models")
@@ -68,6 +69,9 @@ def things(factories, agent):
             message=message, conversation=conversation, kind="image", state="stored", mime_type="image/png", size=3,
             file=files.ContentFile(b"png", "x"),
         )  # fmt: skip
-        return SimpleNamespace(conversation=conversation, message=message, file=file)
+        planned = models.ScheduledMessage.objects.create(
+            conversation=conversation, text="Later", send_at=clock.now() + dt.timedelta(hours=2)
+        )
+        return SimpleNamespace(conversation=conversation, message=message, file=file, planned=planned)
 
     return of

@@ -1,5 +1,6 @@
 """What an agent does: write, note, react, retry, cancel, assign, resolve, read."""
 
+import re
 import threading
 import uuid
 
@@ -225,7 +226,7 @@ def test_the_list_comes_in_pages_of_forty_without_doubles_or_gaps(desk, inbox):
     seen, cursor = [], ""
     for size in (40, 40, 20):
         html = desk.get(reverse("desk:list"), {"view": "all", "cursor": cursor}).content.decode()
-        pks = [int(part.partition('"')[0]) for part in html.split('id="row-')[1:]]
+        pks = [int(pk) for pk in re.findall(r'<li id="row-(\d+)"', html)]
         assert len(pks) == size
         seen += pks
         cursor = html.partition('data-next="')[2].partition('"')[0]

@@ -21,12 +21,17 @@ GARBAGE = [
 garbage = pytest.mark.parametrize("value", GARBAGE, ids=range(len(GARBAGE)))
 
 GETS = {
-    "inbox": ("view", "status", "sort", "q", "cursor"), "list": ("view", "status", "q", "cursor"),
+    "inbox": ("view", "status", "sort", "q", "cursor"), "list": ("view", "status", "q", "cursor", "sort"),
+    "filters": ("assignee", "team", "inbox", "tag", "window", "priority", "since", "until", "unread", "waiting"),
+    "bulk": ("assignee", "team", "inbox", "tag", "window", "priority", "since", "until"), "search": ("q", "scope"),
+    "saved-views": ("view", "tag", "sort"),
     "rows": ("view", "ids", "q"), "counts": ("view", "status", "q"), "sync": ("since", "c"),
 }  # fmt: skip
 POSTS = {
     "messages": ("client_id", "text", "reply_to", "attachment"), "note": ("client_id", "text"),
     "react": ("message", "emoji"), "assign": ("assignee", "team", "version"), "status": ("status", "version"),
+    "snooze": ("until", "version"), "priority": ("priority", "version"), "tags": ("add", "remove", "name", "version"),
+    "pin": ("pinned",), "unread": ("message",),
 }  # fmt: skip
 
 
@@ -46,9 +51,12 @@ def test_in_the_address_of_a_thread(desk, conversation, value):
     MessageFactory(conversation=conversation)
     page = reverse("desk:conversation", args=[conversation.pk])
     assert allowed(desk.get(page, {"at": value, "view": value, "q": value})) == 200
-    for key in ("before", "after", "ids"):
+    for key in ("before", "after", "ids", "around"):
         url = reverse("desk:messages", args=[conversation.pk])
         assert allowed(desk.get(url, {key: value})) in (200, 404)
+    for key in ("before", "after", "around"):
+        assert allowed(desk.get(reverse("desk:media-list", args=[conversation.pk]), {key: value})) == 404
+    assert allowed(desk.get(reverse("desk:thread-search", args=[conversation.pk]), {"q": value})) == 200
 
 
 @garbage
@@ -56,7 +64,7 @@ def test_in_every_field_of_a_form(desk, conversation, value):
     message = MessageFactory(conversation=conversation)
     sensible = {
         "client_id": str(uuid.uuid4()), "text": "Hi", "message": str(message.client_id), "emoji": "👍",
-        "assignee": "me", "status": "resolved",
+        "assignee": "me", "status": "resolved", "until": "reply", "priority": "1", "pinned": "1",
     }  # fmt: skip
     for name, keys in POSTS.items():
         for key in keys:

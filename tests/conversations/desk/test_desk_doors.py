@@ -1,11 +1,14 @@
 """Every URL of the desk: who may come in, by which method, and what those who may not can change (nothing)."""
 
+import datetime as dt
 import uuid
 
 import pytest
 from django.test import Client
 from django.urls import reverse
 
+from conversations.answers.models import CannedAnswer
+from conversations.desk.models import Draft
 from conversations.desk.urls import urlpatterns
 from conversations.inboxes.models import Inbox
 from conversations.live.models import LiveHint
@@ -16,24 +19,37 @@ from conversations.messaging.models import (
     ConversationRead,
     Message,
     Reaction,
+    ScheduledMessage,
 )
+from conversations.notices.models import Notice
+from crm.contacts.models import Contact, ContactChange, ContactNote, ContactTag, Tag
+from crm.foundation import clock
 from crm.staff.models import Role, User
 from tests.factories import ConversationFactory, UserFactory
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"login": "GET POST", "logout": "POST"}
+PUBLIC = {"login": "GET POST", "logout": "POST", "manifest": "GET", "service-worker": "GET"}
 GENERAL = {
     "inbox": "GET", "list": "GET", "rows": "GET", "counts": "GET", "sync": "GET", "preferences": "POST",
-    "upload": "POST", "fence": "POST",
+    "filters": "GET", "saved-views": "GET POST", "bulk": "GET POST", "bulk-undo": "POST", "search": "GET",
+    "canned-answers": "GET POST",
+    "upload": "POST", "fence": "POST", "settings": "GET POST", "palette": "GET", "view-as": "POST",
 }  # fmt: skip
 OF_CONVERSATION = {
     "conversation": "GET", "messages": "GET POST", "note": "POST", "react": "POST", "composer": "GET", "header": "GET",
     "assign": "POST", "status": "POST", "read": "POST", "typing": "POST",
+    "snooze": "POST", "priority": "POST", "tags": "GET POST", "pin": "POST", "unread": "POST",
+    "panel": "GET", "panel-timeline": "GET", "panel-files": "GET", "contact": "POST", "contact-tags": "POST",
+    "contact-notes": "GET POST", "alert": "GET",
+    "media-list": "GET", "thread-search": "GET",
+    "draft": "POST", "scheduled": "GET POST",
 }  # fmt: skip
-OF_MESSAGE = {"retry": "POST", "cancel": "POST"}
-OF_FILE = {"media": "GET"}
-NARROW = OF_CONVERSATION | OF_MESSAGE | OF_FILE
+OF_MESSAGE = {"retry": "POST", "cancel": "POST", "undo": "POST", "info": "GET"}
+OF_FILE = {"media": "GET", "media-retry": "POST"}
+OF_PLAN = {"scheduled-change": "POST"}
+OF_QUERY = {"canned": "GET", "mentions": "GET"}  # the conversation is in ?c=
+NARROW = OF_CONVERSATION | OF_MESSAGE | OF_FILE | OF_PLAN | OF_QUERY
 CLOSED = GENERAL | NARROW
 
 cases = pytest.mark.parametrize(
@@ -52,15 +68,21 @@ def url_of(name, things):
         return reverse(f"desk:{name}", args=[things.message.client_id])
     if name in OF_FILE:
         return reverse(f"desk:{name}", args=[things.file.pk])
-    return reverse(f"desk:{name}")
+    if name in OF_PLAN:
+        return reverse(f"desk:{name}", args=[things.planned.pk])
+    query = f"?c={things.conversation.pk}" if name in OF_QUERY else ""
+    return reverse(f"desk:{name}") + query
 
 
 def data_for(things):
     """A form that every POST of the desk would accept."""
     return {
         "client_id": str(uuid.uuid4()), "text": "intrusion", "message": str(things.message.client_id), "emoji": "👍",
+        "send_at": (clock.now() + dt.timedelta(hours=1)).isoformat(), "shortcut": "intrusion", "body": "intrusion",
         "assignee": "me", "status": "resolved", "version": things.conversation.version,
-        "conversation": things.conversation.pk, "language": "es", "theme": "dark",
+        "until": "reply", "priority": "2", "pinned": "1", "add": Tag.objects.get_or_create(name="intrusion")[0].pk,
+        "conversation": things.conversation.pk, "language": "es", "theme": "dark", "field": "company",
+        "tag": Tag.objects.get_or_create(name="intrusion")[0].name,
     }  # fmt: skip
 
 
@@ -73,6 +95,8 @@ def ask(client, method, name, things):
 def state():
     """Everything an intruder could want to change."""
     models = (Conversation, Message, ConversationRead, ConversationEvent, Reaction, Attachment, LiveHint)
+    models += (Contact, ContactChange, ContactNote, ContactTag)
+    models += (Draft, ScheduledMessage, Notice, CannedAnswer)
     rows = [list(model.objects.order_by("pk").values_list()) for model in models]
     return [*rows, list(User.objects.order_by("pk").values_list("pk", "language", "theme"))]
 
@@ -156,7 +180,11 @@ def test_those_who_may_come_in(sign_in, conversation, team, agent, things, name,
         assigned = {"team": team} if "team" in role else {"assignee": user}
         Conversation.objects.filter(pk=conversation.pk).update(**assigned)
     things = things(conversation)
-    if name == "cancel":
+    if name == "media-retry":
+        Attachment.objects.filter(pk=things.file.pk).update(state="pending", attempts_count=1)
+    if name == "unread":
+        Conversation.objects.filter(pk=conversation.pk).update(inbound_count=1)
+    if name in ("cancel", "undo"):
         Message.objects.filter(pk=things.message.pk).update(status="queued")
     response = ask(sign_in(user), method, name, things)
     assert response.status_code in (200, 201, 204), response.content

@@ -1,4 +1,4 @@
-"""What helps while writing: drafts, quick answers, mentions, undo, the question before two people answer at once."""
+"""What helps while writing: drafts, quick answers, mentions, the question before two people answer at once."""
 
 import datetime as dt
 import json
@@ -12,9 +12,9 @@ from django.urls import reverse
 from conversations.answers.models import CannedAnswer
 from conversations.desk.models import Draft
 from conversations.live.models import LiveHint
-from conversations.messaging.models import Attachment, Conversation, Message
+from conversations.messaging.models import Message
 from conversations.notices.models import Notice
-from crm.foundation import clock, work
+from crm.foundation import clock
 from crm.foundation.search import search_text
 from crm.staff.models import Role
 from tests.factories import ConversationFactory, MessageFactory, TeamFactory, UserFactory
@@ -90,7 +90,9 @@ def test_nothing_is_kept_of_a_draft_that_never_was(desk, conversation):
     assert not Draft.objects.exists()
 
 
-@pytest.mark.parametrize("form", [{"mode": "shout"}, {"at": "soon"}, {"at": "9" * 14}, {"at": "9" * 99}, {"text": "\0"}])
+@pytest.mark.parametrize(
+    "form", [{"mode": "shout"}, {"at": "soon"}, {"at": "9" * 14}, {"at": "9" * 99}, {"text": "\0"}]
+)
 def test_an_odd_draft_harms_nobody(desk, conversation, form):
     response = desk.post(url("draft", conversation), {"mode": "reply", "text": "x", "at": "1"} | form)
     assert response.status_code in (204, 400)
@@ -103,7 +105,9 @@ def test_quick_answers_are_filled_in_for_this_person(desk, agent, conversation):
     contact = conversation.contact
     contact.name, contact.attributes = "Ana María Ruiz", {"plan": "Gold", "vip": True}
     contact.save()
-    body = "Hi {{contact.first_name}} ({{ contact.plan }}), {{agent.name}} of {{inbox.name}}: {{contact.company}} {{x.y}}"
+    body = (
+        "Hi {{contact.first_name}} ({{ contact.plan }}), {{agent.name}} of {{inbox.name}}: {{contact.company}} {{x.y}}"
+    )
     answer("hello", body)
     html = desk.get(url("canned"), {"q": "hel", "c": conversation.pk}).content.decode()
     filled = f"Hi Ana (Gold), {agent.name} of {conversation.inbox.name}: {{{{contact.company}}}} {{{{x.y}}}}"
@@ -248,71 +252,6 @@ def test_suggestions_are_of_conversations_one_sees(desk, theirs, name):
     assert desk.get(url(name), {"q": "", "c": theirs.pk}).status_code == 404
     assert desk.get(url(name)).status_code == 400
     assert desk.get(url(name), {"c": "x"}).status_code == 400
-
-
-# Undo
-
-
-def test_what_is_held_back_does_not_leave_and_can_be_undone(desk, conversation, settings):
-    settings.UNDO_SEND_SECONDS = 5
-    question = MessageFactory(conversation=conversation, sort_at=clock.now() - dt.timedelta(minutes=3), text="Hm?")
-    Conversation.objects.filter(pk=conversation.pk).update(
-        waiting_since=question.sort_at, last_message_id=question.pk, last_preview="Hm?", last_sort_at=question.sort_at
-    )
-    response = send(desk, conversation, "Oops")
-    assert (response.status_code, response["X-Hold"]) == (201, "5")
-    message = Message.objects.get(text="Oops")
-    assert message.next_attempt_at > clock.real() + dt.timedelta(seconds=4)
-    work.run_until_idle("outbox")
-    message.refresh_from_db()
-    assert message.status == "queued"
-    assert desk.post(reverse("desk:undo", args=[message.client_id])).status_code == 204
-    conversation.refresh_from_db()
-    assert not Message.objects.filter(text="Oops").exists()
-    assert (conversation.last_preview, conversation.waiting_since) == ("Hm?", question.sort_at)
-    assert "message.removed" in {hint.payload["t"] for hint in LiveHint.objects.all()}
-
-
-def test_an_undone_file_can_be_sent_again(desk, agent, conversation, settings):
-    settings.UNDO_SEND_SECONDS = 5
-    file = Attachment.objects.create(conversation=conversation, kind="image", state="stored", uploaded_by=agent)
-    send(desk, conversation, "look", attachment=str(file.pk))
-    desk.post(reverse("desk:undo", args=[Message.objects.get().client_id]))
-    assert send(desk, conversation, "look again", attachment=str(file.pk)).status_code == 201
-    assert Attachment.objects.get().message.text == "look again"
-
-
-def test_a_cancelled_file_can_be_sent_again(desk, agent, conversation):
-    file = Attachment.objects.create(conversation=conversation, kind="image", state="stored", uploaded_by=agent)
-    send(desk, conversation, "one", attachment=str(file.pk))
-    assert desk.post(reverse("desk:cancel", args=[Message.objects.get().client_id])).status_code == 200
-    assert send(desk, conversation, "two", attachment=str(file.pk)).status_code == 201
-    assert send(desk, conversation, "three", attachment=str(file.pk)).status_code == 422
-
-
-@pytest.mark.parametrize("status", ["claimed", "sending", "sent", "failed", "cancelled", "unknown"])
-def test_what_may_have_left_is_not_undone(desk, agent, conversation, status):
-    message = MessageFactory(conversation=conversation, outbound=True, author=agent, status=status)
-    assert desk.post(reverse("desk:undo", args=[message.client_id])).status_code == 422
-    assert Message.objects.filter(pk=message.pk).exists()
-
-
-def test_what_was_tried_is_not_undone(desk, agent, conversation):
-    message = MessageFactory(conversation=conversation, outbound=True, author=agent, status="queued")
-    message.attempts.create(outcome="retry")
-    assert desk.post(reverse("desk:undo", args=[message.client_id])).status_code == 422
-
-
-def test_a_colleagues_message_is_not_undone(desk, conversation, team):
-    message = MessageFactory(
-        conversation=conversation, outbound=True, author=UserFactory(teams=[team]), status="queued"
-    )
-    assert desk.post(reverse("desk:undo", args=[message.client_id])).status_code == 422
-
-
-def test_notes_are_not_held(desk, conversation, settings):
-    settings.UNDO_SEND_SECONDS = 5
-    assert not note(desk, conversation, "x").headers.get("X-Hold")
 
 
 # Two at once

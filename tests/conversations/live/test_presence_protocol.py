@@ -199,6 +199,17 @@ async def test_the_groups_of_a_conversation_end_with_the_access_to_it(inbox, tea
     assert registry.members(f"conv.{conversation.pk}") == set()
 
 
+async def test_an_old_key_opens_nothing_once_the_number_is_lost(agent, conversation, signed_in, registry, quick):
+    frame = opening(agent, conversation)
+    await agent.memberships.all().adelete()
+    mine = await signed_in(agent)
+    await settle(registry)
+    await mine.send_to(frame)
+    assert await is_silent(mine, "viewers")
+    assert registry.members(f"conv.{conversation.pk}") == set()
+    assert quick.people(conversation.pk) == {}
+
+
 @pytest.mark.parametrize(
     "frame",
     [
