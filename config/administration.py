@@ -21,6 +21,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, str, Any]]]] = [
             ("schedule_send", "conversations.scheduledmessage", ""),
             ("bolt", "conversations.cannedanswer", ""),
             ("filter_alt", "conversations.savedview", ""),
+            ("alternate_email", "conversations.notice", ""),
         ],
     ),
     (
@@ -107,6 +108,7 @@ UNFOLD: dict[str, Any] = {
             "important-dark": "#e8eeeb",
         },
     },
+    "DASHBOARD_CALLBACK": "conversations.reports.views.dashboard",
     "COMMAND": {"search_callback": "config.navigation.search", "show_history": False},
     "SIDEBAR": {"show_search": True, "show_all_applications": False, "navigation": "config.navigation.sidebar"},
 }

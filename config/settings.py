@@ -150,6 +150,8 @@ if WORK == "procrastinate" and not _on_postgres:
 OUTBOX_STALE_HOURS = env.float("OUTBOX_STALE_HOURS", 6.0)
 # How long an agent may take back what they have just sent (0: it leaves at once).
 UNDO_SEND_SECONDS = max(env.int("UNDO_SEND_SECONDS", 5), 0)
+# Whoever waits for an answer longer than this is counted as waiting too long on the managers' overview.
+ANSWER_WITHIN_MINUTES = max(env.int("ANSWER_WITHIN_MINUTES", 60), 1)
 # Live hints travel between processes through Redis; one process needs none.
 REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS = (

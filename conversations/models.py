@@ -2,9 +2,9 @@
 
 from conversations.answers.models import CannedAnswer
 from conversations.desk.models import Draft, SavedView
-from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
-from conversations.ingest.models import EventItem, WebhookEvent
-from conversations.live.models import LiveHint
+from conversations.inboxes.models import AppSecret, Inbox, NumberCheck, WhatsAppAccount
+from conversations.ingest.models import EventItem, RefusedWebhooks, WebhookEvent
+from conversations.live.models import LiveHint, Seat
 from conversations.messaging.models import (
     Attachment,
     Attempt,
@@ -40,11 +40,14 @@ __all__ = [
     "MediaAttempt",
     "Message",
     "Notice",
+    "NumberCheck",
     "ParkedUpdate",
     "PortfolioUse",
     "Reaction",
+    "RefusedWebhooks",
     "SavedView",
     "ScheduledMessage",
+    "Seat",
     "SendFence",
     "WebhookEvent",
     "WhatsAppAccount",

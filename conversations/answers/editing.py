@@ -26,20 +26,9 @@ class BadAnswer(Refusal):
 @in_transaction
 def save(answer: CannedAnswer, *, shortcut: str, title: str, body: str, team: Team | None, by: User) -> CannedAnswer:
     """Check and keep; raises BadAnswer with the field and what to do."""
-    answer.shortcut = _checked_shortcut(shortcut)
-    answer.title = clean_text(title).strip()
-    answer.body = clean_text(body).replace("\r\n", "\n").strip()
+    for name, text in checked(shortcut=shortcut, title=title, body=body).items():
+        setattr(answer, name, text)
     answer.team = team
-    if len(answer.title) > TITLE_MAX:
-        raise BadAnswer(
-            _("The title may have at most %(limit)s characters. Shorten it.") % {"limit": TITLE_MAX}, field="title"
-        )
-    if not answer.body:
-        raise BadAnswer(_("The text is empty. Write what shall be inserted."), field="body")
-    if len(answer.body) > limits.TEXT_MAX:
-        raise BadAnswer(
-            _("The text may have at most %(limit)s characters. Shorten it.") % {"limit": limits.TEXT_MAX}, field="body"
-        )
     if answer._state.adding:
         answer.created_by = by
     answer.refresh_search_text()
@@ -47,12 +36,34 @@ def save(answer: CannedAnswer, *, shortcut: str, title: str, body: str, team: Te
         with transaction.atomic():
             answer.save()
     except IntegrityError as error:
-        raise BadAnswer(
-            _("There is already an answer with the shortcut /%(shortcut)s. Choose another one.")
-            % {"shortcut": answer.shortcut},
-            field="shortcut",
-        ) from error
+        raise BadAnswer(taken(answer.shortcut), field="shortcut") from error
     return answer
+
+
+def checked(*, shortcut: str, title: str, body: str) -> dict[str, str]:
+    """The texts as they are kept; raises BadAnswer."""
+    texts = {
+        "shortcut": _checked_shortcut(shortcut),
+        "title": clean_text(title).strip(),
+        "body": clean_text(body).replace("\r\n", "\n").strip(),
+    }
+    if len(texts["title"]) > TITLE_MAX:
+        raise BadAnswer(
+            _("The title may have at most %(limit)s characters. Shorten it.") % {"limit": TITLE_MAX}, field="title"
+        )
+    if not texts["body"]:
+        raise BadAnswer(_("The text is empty. Write what shall be inserted."), field="body")
+    if len(texts["body"]) > limits.TEXT_MAX:
+        raise BadAnswer(
+            _("The text may have at most %(limit)s characters. Shorten it.") % {"limit": limits.TEXT_MAX}, field="body"
+        )
+    return texts
+
+
+def taken(shortcut: str) -> str:
+    """What to say where another answer has this shortcut."""
+    sentence = _("There is already an answer with the shortcut /%(shortcut)s. Choose another one.")
+    return sentence % {"shortcut": shortcut}
 
 
 def _checked_shortcut(text: str) -> str:

@@ -67,6 +67,8 @@ def build(stories: Sequence[Story], house: House, rng: random.Random, now: dt.da
     _save_rows(scenes)
     reads = [read for scene in scenes for read in scene.fold()]
     ConversationRead.objects.bulk_create(reads)
+    answers = [message for scene in scenes for message in scene.messages if message.answered_after is not None]
+    Message.objects.bulk_update(answers, ["answered_after"])
     ConversationEvent.objects.bulk_create([event for scene in scenes for event in scene.events])
     IdentityValue.objects.bulk_create([value for scene in scenes for value in scene.former])
     Conversation.objects.bulk_update([scene.conversation for scene in scenes], FOLDED)

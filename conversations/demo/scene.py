@@ -335,6 +335,9 @@ class Scene:
             return
         speaks = message.direction == Message.Direction.INBOUND and message.kind not in summary.SILENT_KINDS
         if not self.story.group_id and message.direction == Message.Direction.OUTBOUND:
+            since, is_agents = conversation.waiting_since, message.author_kind == Message.Author.AGENT
+            if since is not None and is_agents:
+                message.answered_after = max(int((message.created_at - since).total_seconds()), 0)
             conversation.waiting_since = None
         if not speaks:
             return

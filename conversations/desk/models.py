@@ -43,6 +43,8 @@ class SavedView(models.Model):
     objects = SavedViewQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
         ordering: ClassVar = ["position", "name", "pk"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["owner", "name"], condition=Q(team=None), name="savedview_own_name_once"),

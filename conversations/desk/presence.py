@@ -13,7 +13,7 @@ from django.db import close_old_connections
 
 from conversations.desk.access import NOBODY, Access, access_of
 from conversations.desk.consumers import NO_ACCESS, NOT_SIGNED_IN, DeskConsumer
-from conversations.live import replay
+from conversations.live import replay, seats
 from conversations.live.models import LiveHint
 from conversations.live.publish import frame_of
 from conversations.live.registry import Socket, registry
@@ -45,6 +45,9 @@ async def watch_over_sockets() -> None:
                 registry.broadcast(_frame("resync"))
             if seconds % CHECK_ACCESS_EVERY == 0 and registry.sockets:
                 await _check_access()
+            if seconds % seats.NOTE_EVERY == 0 and registry.sockets:
+                people = {cast("DeskConsumer", socket).user_id for socket in registry.sockets}
+                await asyncio.to_thread(_note_seats, people)
         except DatabaseAway as error:
             log.warning("sockets not checked", error=type(error).__name__)
         except Exception:  # whatever it was, access is checked again
@@ -109,6 +112,14 @@ def _still_sees(socket: DeskConsumer, owner: Owner | None) -> bool:
         return True
     assignee, team = owner or (None, None)
     return assignee == socket.user_id or (assignee is None and f"team.{team}" in socket.access.groups)
+
+
+def _note_seats(people: set[int]) -> None:
+    close_old_connections()
+    try:
+        seats.note(people)
+    finally:
+        close_old_connections()
 
 
 def _read_log(last: int | None, top: int) -> tuple[int, list[int]]:

@@ -81,6 +81,15 @@ def rename(view: SavedView, name: str) -> None:
     _store(view)
 
 
+def checked_name(view: SavedView, name: str) -> str:
+    """A name that this view may have; raises ViewRefused."""
+    name = _checked(name)
+    siblings = {"team": view.team_id} if view.team_id else {"team": None, "owner": view.owner_id}
+    if SavedView.objects.filter(**siblings, name=name).exclude(pk=view.pk).exists():
+        raise _taken()
+    return name
+
+
 def counters(user: User, views: list[SavedView]) -> dict[str, Any]:
     """What counts the first of them, as expressions for `queue.ask`; only those of what is open or snoozed, no
     searches.
@@ -123,4 +132,8 @@ def _store(view: SavedView) -> None:
         with transaction.atomic():
             view.save()
     except IntegrityError:
-        raise ViewRefused(_("There is already a view with this name. Choose another.")) from None
+        raise _taken() from None
+
+
+def _taken() -> ViewRefused:
+    return ViewRefused(_("There is already a view with this name. Choose another."))

@@ -129,6 +129,11 @@ class GraphClient:
             return None
         return answer.get(MESSAGING_LIMIT)
 
+    async def read(self, path: str, *, app_token: str = "", **params: str) -> dict[str, Any]:
+        """What Graph says of any node or edge; with `app_token` ("app id|app secret") it is asked as that app."""
+        headers = {"Authorization": f"Bearer {app_token}"} if app_token else {}
+        return await self._request("GET", path, params=params, headers=headers)
+
     async def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Content-Type": "application/json"}
         return await self._request("POST", path, data=orjson.dumps(body), headers=headers)

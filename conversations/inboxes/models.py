@@ -37,6 +37,9 @@ class WhatsAppAccount(models.Model):
     # How many different people the portfolio may write to outside their windows in 24 hours; unknown: Meta counts.
     messaging_limit = models.PositiveIntegerField(null=True, blank=True)
     verify_token = EncryptedTextField(default=new_verify_token)
+    # When Meta last asked for the verify token and got its answer, and when its last webhook was stored: to the minute.
+    webhook_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_event_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:
@@ -64,12 +67,17 @@ class WhatsAppAccount(models.Model):
 
 
 class AppSecret(models.Model):
-    """A secret that signs webhooks of an account; two at once while it is being rotated."""
+    """A secret that signs webhooks of an account; two at once while it is being rotated. A retired one is emptied."""
 
     account = models.ForeignKey(WhatsAppAccount, on_delete=models.CASCADE, related_name="app_secrets")
     secret = EncryptedTextField()
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=clock.now, editable=False)
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("app secret")
+        verbose_name_plural = _("app secrets")
 
     def __str__(self) -> str:
         return f"secret {self.pk} of account {self.account_id}"
@@ -157,3 +165,16 @@ class Inbox(models.Model):
     def _stopped_by_probe(self) -> models.QuerySet["Inbox"]:
         """This number, unless something has stopped it anew while the probe was out."""
         return Inbox.objects.filter(pk=self.pk, circuit_until=self.circuit_until).exclude(circuit_code="")
+
+
+class NumberCheck(models.Model):
+    """What Graph last said about a number, its account and its webhooks, for the set-up page."""
+
+    inbox = models.OneToOneField(Inbox, on_delete=models.CASCADE, related_name="number_check")
+    asked_at = models.DateTimeField(default=clock.real)
+    # {part: answer}, and {part: why there is none}: number, limit, payment, templates, apps, fields.
+    answers = models.JSONField(default=dict)
+    problems = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"check of inbox {self.inbox_id}"

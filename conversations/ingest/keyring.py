@@ -28,7 +28,7 @@ class KeyRing:
 
     def __init__(self) -> None:
         self._accounts: dict[str, list[int]] = {}
-        self._verify_tokens: list[str] = []
+        self._verify_tokens: dict[int, str] = {}
         self._read_at = self._failed_at = float("-inf")
         # One thread, one reading at a time: requests that need it share it, and none piles up behind it.
         self._reader = ThreadPoolExecutor(1, "webhook-keys", initializer=leave_pool)
@@ -61,7 +61,7 @@ class KeyRing:
         for row in AppSecret.objects.filter(is_active=True).order_by("pk"):
             if row.secret.strip():
                 accounts[row.secret].append(row.account_id)
-        self._verify_tokens = [account.verify_token for account in WhatsAppAccount.objects.all()]
+        self._verify_tokens = {account.pk: account.verify_token for account in WhatsAppAccount.objects.all()}
         self._accounts = dict(accounts)
         self._read_at = started
 
@@ -76,11 +76,11 @@ class KeyRing:
             return self._accounts[matching[0]]
         return sorted({pk for secret in matching for pk in self._accounts[secret]})
 
-    def knows_verify_token(self, token: str) -> bool:
-        """Whether an account's verify token is this one, compared in constant time."""
+    def verified_by(self, token: str) -> list[int]:
+        """The accounts whose verify token is this one, compared in constant time; [] means refuse."""
         given = token.encode("utf-8", "replace")
-        matches = [hmac.compare_digest(given, known.encode()) for known in self._verify_tokens if known]
-        return any(matches)
+        known = [(pk, hmac.compare_digest(given, own.encode())) for pk, own in self._verify_tokens.items() if own]
+        return [pk for pk, is_same in known if is_same]
 
     def _read(self) -> None:
         try:

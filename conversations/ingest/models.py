@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from conversations.messaging.models import Message
 from crm.foundation import clock
@@ -14,9 +15,9 @@ class WebhookEvent(models.Model):
     """One POST: the exact bytes, sealed, and the accounts whose secret signed it."""
 
     class State(models.TextChoices):
-        PENDING = "pending"
-        PROCESSED = "processed"
-        QUARANTINED = "quarantined"
+        PENDING = "pending", _("Waiting")
+        PROCESSED = "processed", _("Processed")
+        QUARANTINED = "quarantined", _("Quarantined")
 
     sealed_body = models.BinaryField()
     signature = models.CharField(max_length=100, blank=True)
@@ -32,6 +33,8 @@ class WebhookEvent(models.Model):
     processed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
         indexes: ClassVar = [
             models.Index(fields=["id"], condition=Q(state="pending"), name="webhookevent_pending"),  # pipeline.claim
             # pipeline.claim: whose news is being processed right now
@@ -57,12 +60,12 @@ class EventItem(models.Model):
     """One item of a webhook and where it landed."""
 
     class Outcome(models.TextChoices):
-        RECORDED = "recorded"
-        KNOWN = "known"
-        APPLIED = "applied"
-        PARKED = "parked"
-        STORED = "stored"
-        QUARANTINED = "quarantined"
+        RECORDED = "recorded", _("New message")
+        KNOWN = "known", _("Known already")
+        APPLIED = "applied", _("Applied")
+        PARKED = "parked", _("Waits for its message")
+        STORED = "stored", _("Kept")
+        QUARANTINED = "quarantined", _("Quarantined")
 
     event = models.ForeignKey(WebhookEvent, on_delete=models.CASCADE, related_name="items", db_index=False)
     position = models.PositiveIntegerField()
@@ -72,7 +75,20 @@ class EventItem(models.Model):
     message = models.ForeignKey(Message, on_delete=models.SET_NULL, null=True, related_name="event_items")
 
     class Meta:
+        verbose_name = _("item of a webhook")
+        verbose_name_plural = _("items of the webhook")
         constraints: ClassVar = [models.UniqueConstraint(fields=["event", "position"], name="eventitem_once")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.outcome}"
+
+
+class RefusedWebhooks(models.Model):
+    """How many webhooks of a day (UTC) were refused for their signature; written at most every few seconds."""
+
+    day = models.DateField(unique=True)
+    count = models.PositiveBigIntegerField(default=0)
+    last_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.count} refused on {self.day}"

@@ -10,6 +10,7 @@ from django.conf import settings
 from conversations.ingest.batcher import Overloaded, batcher
 from conversations.ingest.deadlines import deadlines
 from conversations.ingest.keyring import KeyRingUnavailable, key_ring
+from conversations.ingest.tallies import tallies
 
 PATH = "/webhooks/whatsapp/"
 CHALLENGE_MAX = 200
@@ -48,10 +49,12 @@ async def _handshake(scope: dict[str, Any]) -> str:
     query = parse_qs(scope["query_string"].decode("latin-1"))
     mode, token, challenge = (query.get(f"hub.{name}", [""])[0] for name in ("mode", "verify_token", "challenge"))
     await _fresh_key_ring(ANSWER_SECONDS)
-    if mode != "subscribe" or not token or not key_ring.knows_verify_token(token):
+    accounts = key_ring.verified_by(token) if mode == "subscribe" and token else []
+    if not accounts:
         raise _Refused(403, "unknown verify token")
     if len(challenge) > CHALLENGE_MAX or not challenge.isascii() or not challenge.isalnum():
         raise _Refused(400, "malformed challenge")
+    tallies.note_verified(accounts)
     return challenge
 
 
@@ -72,12 +75,14 @@ async def _take(scope: dict[str, Any], receive: Any) -> str:
         await _fresh_key_ring(ANSWER_SECONDS)
     signer_ids = key_ring.signers(signatures[0], body) if len(signatures) == 1 else []
     if not signer_ids:
+        tallies.note_refused()
         raise _Refused(401, "invalid signature")
     try:
         left = ANSWER_SECONDS - (time.monotonic() - started)
         await batcher.put(body, signatures[0].decode("ascii", "replace"), signer_ids, seconds=max(left, 0))
     except Overloaded as error:
         raise _Refused(503, "try again later") from error
+    tallies.note_event(signer_ids)
     return "ok"
 
 

@@ -13,17 +13,20 @@ from django.contrib.sessions.models import Session
 from django.db import connection, transaction
 from django.db.models import Min, QuerySet
 
-from conversations.ingest.models import WebhookEvent
+from conversations.ingest.models import RefusedWebhooks, WebhookEvent
 from conversations.live import replay
 from conversations.live.models import LiveHint
 from conversations.messaging import media, media_budget
 from conversations.messaging.models import Attachment, MediaAttempt, ParkedUpdate, PortfolioUse
 from crm.foundation import clock
+from crm.staff import sessions
+from crm.staff.signin_models import StaffSession, Tries
 
 EVENTS_KEPT = dt.timedelta(days=7)
 QUARANTINE_KEPT = dt.timedelta(days=90)
 PARKED_KEPT = dt.timedelta(days=30)
 PORTFOLIO_KEPT = dt.timedelta(days=2)
+REFUSED_KEPT = dt.timedelta(days=90)
 FIRST_BATCH, LEAST, MOST = 50, 10, 500
 BATCH_SECONDS = 0.02
 LOCK = 0x76656E74  # an advisory lock of PostgreSQL that only this module takes
@@ -94,7 +97,10 @@ RULES = (
     ),
     Rule("failed calls for files", MediaAttempt.objects.all, "started_at", media_budget.KEPT),
     Rule("people written to", PortfolioUse.objects.all, "used_at", PORTFOLIO_KEPT),
+    Rule("counts of refused webhooks", RefusedWebhooks.objects.all, "last_at", REFUSED_KEPT),
     Rule("ended sessions", Session.objects.all, "expire_date", dt.timedelta()),
+    Rule("notes of ended sessions", StaffSession.objects.all, "last_seen_at", sessions.kept()),
+    Rule("tries to sign in", Tries.objects.all, "ends_at", dt.timedelta()),
 )
 
 

@@ -1,7 +1,8 @@
-"""The log of live hints: what changed, for whom; browsers pull what they missed."""
+"""The log of live hints: what changed, for whom; browsers pull what they missed. And who is here."""
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models.expressions import Func
 
@@ -39,3 +40,13 @@ class LiveHint(models.Model):
 
     def __str__(self) -> str:
         return f"hint {self.pk}"
+
+
+class Seat(models.Model):
+    """When a person's browser was last connected to the inbox; written every half minute while it is."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", primary_key=True)
+    seen_at = models.DateTimeField(default=clock.real)
+
+    def __str__(self) -> str:
+        return f"seat of {self.user_id}"

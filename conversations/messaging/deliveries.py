@@ -42,6 +42,8 @@ LADDER = {
     )
 }
 
+SETTLED_BY_HAND = (Message.Status.DELIVERED, Message.Status.FAILED)
+
 STATUS_FIELDS = (
     *("status", "error_code", "error_details", "pricing", "version"),
     *("sent_at", "delivered_at", "read_at", "played_at", "failed_at"),
@@ -139,11 +141,12 @@ def sweep_parked(limit: int = 50, *, since: dt.timedelta = dt.timedelta(hours=1)
     known = Message.objects.filter(inbox=OuterRef("inbox"), external_id=OuterRef("external_id"))
     stuck = ParkedUpdate.objects.filter(Exists(known), applied_at=None, created_at__gte=clock.now() - since)
     targets = dict.fromkeys(stuck.order_by("created_at").values_list("inbox", "external_id")[:limit])
-    return sum(_sweep(*target) for target in targets)
+    return sum(sweep_one(*target) for target in targets)
 
 
 @in_transaction
-def _sweep(inbox_id: int, external_id: str) -> int:
+def sweep_one(inbox_id: int, external_id: str) -> int:
+    """Apply what waits for one message; returns how many updates, 0 if the message has not come."""
     message = locked_message(inbox=inbox_id, external_id=external_id)
     return apply_parked(message) if message is not None else 0
 
@@ -197,7 +200,10 @@ def settle(message: Message, attempt: Attempt, external_id: str) -> None:
     """The provider took this attempt under `external_id`: said by its answer, or by a status that came first."""
     attempt.outcome, attempt.external_id, attempt.finished_at = Attempt.Outcome.ACCEPTED, external_id, clock.real()
     attempt.save(update_fields=["outcome", "external_id", "finished_at"])
-    if message.external_id is None and message.status in ("sending", "unknown"):
+    if message.external_id is None and message.status in SETTLED_BY_HAND:
+        message.external_id = external_id  # what a person said stands until a status says more
+        _changed(message)
+    elif message.external_id is None and message.status in ("sending", "unknown"):
         message.external_id, message.status = external_id, Message.Status.ACCEPTED
         message.accepted_at = clock.now()
         message.error_code = message.error_details = ""

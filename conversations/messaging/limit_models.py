@@ -60,5 +60,9 @@ class SendFence(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
 
+    class Meta:
+        verbose_name = _("stop of sending")
+        verbose_name_plural = _("stops of sending")
+
     def __str__(self) -> str:
         return f"{self.reason} fence {self.pk}"

@@ -107,6 +107,8 @@ class Message(models.Model):
     error_code = models.CharField(max_length=20, blank=True)
     error_details = models.CharField(max_length=500, blank=True)
     pricing = models.JSONField(default=dict)
+    # Of an agent's answer: for how many seconds the person had waited for it.
+    answered_after = models.IntegerField(null=True, blank=True, editable=False)
     # Work of the outbox.
     priority = models.PositiveSmallIntegerField(default=0)
     lease = models.UUIDField(null=True, blank=True)
@@ -160,6 +162,8 @@ class Message(models.Model):
                 name="message_in_flight",
             ),
             models.Index(fields=["id"], condition=Q(status="unknown"), name="message_unknown"),  # monitoring
+            models.Index(fields=["id"], condition=Q(status="failed"), name="message_failed"),  # administration
+            # Migration 0013 adds on PostgreSQL: message_created_brin, for reports and filters by day.
         ]
 
     def __str__(self) -> str:
@@ -175,11 +179,11 @@ class Attempt(models.Model):
     """One try to send a message, written before the request leaves; `reference` comes back in status webhooks."""
 
     class Outcome(models.TextChoices):
-        SENDING = "sending"
-        ACCEPTED = "accepted"
-        REFUSED = "refused"
-        RETRY = "retry"
-        UNKNOWN = "unknown"
+        SENDING = "sending", _("On its way")
+        ACCEPTED = "accepted", _("Accepted")
+        REFUSED = "refused", _("Refused")
+        RETRY = "retry", _("To be tried again")
+        UNKNOWN = "unknown", _("Not confirmed")
 
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="attempts")
     reference = models.UUIDField(default=uuid.uuid4, unique=True)
@@ -191,6 +195,8 @@ class Attempt(models.Model):
     finished_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("attempt")
+        verbose_name_plural = _("attempts")
         indexes: ClassVar = [
             models.Index(fields=["started_at"], name="attempt_started"),  # monitoring: sends lately
             # a status for a message whose id we do not know yet
@@ -231,6 +237,8 @@ class ParkedUpdate(models.Model):
     applied_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("parked update")
+        verbose_name_plural = _("parked updates")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["inbox", "external_id", "dedup_key"], name="parkedupdate_once"),
         ]

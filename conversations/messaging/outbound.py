@@ -78,6 +78,7 @@ def compose(
         **columns_of(content),
     )
     message.created_at = message.sort_at = clock.now()
+    message.answered_after = _waited(row, message)
     message.save()
     if isinstance(content, Upload):
         _attach(content.attachment, message)
@@ -256,6 +257,14 @@ def _attach(attachment: Attachment, message: Message) -> None:
     taken = Attachment.objects.filter(free, pk=attachment.pk, conversation=message.conversation_id, scheduled=None)
     if not taken.update(message=message):
         raise errors.MediaRefused(_("This file was already sent or belongs to another conversation. Attach it again."))
+
+
+def _waited(conversation: Conversation, message: Message) -> int | None:
+    """For how many seconds the person has waited for this answer of an agent; None if it is none."""
+    since = conversation.waiting_since
+    if since is None or message.author_kind != Message.Author.AGENT or message.kind == "reaction":
+        return None
+    return max(int((message.created_at - since).total_seconds()), 0)
 
 
 def _show_reaction(conversation: Conversation, content: Reaction) -> None:

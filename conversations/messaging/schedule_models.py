@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from conversations.messaging.conversation_models import Conversation
 from conversations.messaging.message_models import Message
@@ -25,10 +26,10 @@ class ScheduledMessage(models.Model):
     """A text (and files) to be sent at `send_at`, when the window and its author's rights are looked at again."""
 
     class State(models.TextChoices):
-        WAITING = "waiting"
-        SENT = "sent"
-        REFUSED = "refused"
-        CANCELLED = "cancelled"
+        WAITING = "waiting", _("Waiting")
+        SENT = "sent", _("Sent")
+        REFUSED = "refused", _("Not sent")
+        CANCELLED = "cancelled", _("Cancelled")
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="scheduled", db_index=False)
     # The id its message will have: sent twice it is one.
@@ -52,6 +53,8 @@ class ScheduledMessage(models.Model):
     objects = ScheduledMessageQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("scheduled message")
+        verbose_name_plural = _("scheduled messages")
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(state__in=["waiting", "sent", "refused", "cancelled"]),

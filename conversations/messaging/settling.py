@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import structlog
 from django.db import IntegrityError, InterfaceError, OperationalError, transaction
+from django.utils.translation import gettext as _
 
 from conversations.channels.base import ChannelError
 from conversations.live import publish
 from conversations.messaging import deliveries, events, previews, reacting
 from conversations.messaging.departures import Departure
+from conversations.messaging.errors import NotRetryable
 from conversations.messaging.models import Attempt, Conversation, Message
 from conversations.messaging.rates import PAIR_TOLERANCE
 from crm.foundation import clock
@@ -66,6 +68,23 @@ def mark_unknown(pk: int) -> None:
             outcome=Attempt.Outcome.UNKNOWN, finished_at=clock.real()
         )
         _change(message, Message.Status.UNKNOWN, "unanswered")
+
+
+@in_transaction
+def settle_by_hand(message: Message, *, arrived: bool) -> Message:
+    """Somebody has found out what became of a message that nobody could confirm; raises NotRetryable for any other."""
+    row = deliveries.locked_message(pk=message.pk)
+    if row is None or row.status != Message.Status.UNKNOWN:
+        raise NotRetryable(_("This message is not in doubt any more."))
+    outcome = Attempt.Outcome.ACCEPTED if arrived else Attempt.Outcome.REFUSED
+    row.attempts.filter(outcome=Attempt.Outcome.UNKNOWN).update(outcome=outcome, finished_at=clock.real())
+    if arrived:
+        row.delivered_at = clock.now()
+        _change(row, Message.Status.DELIVERED, "")
+    else:
+        row.failed_at = clock.now()
+        _change(row, Message.Status.FAILED, "not_arrived")
+    return row
 
 
 @in_transaction

@@ -5,6 +5,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from conversations.messaging.models import Conversation, Message
 from crm.foundation import clock
@@ -24,6 +25,8 @@ class Notice(models.Model):
     read_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("mention")
+        verbose_name_plural = _("mentions")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "message", "kind"], name="notice_once"),
             models.CheckConstraint(condition=Q(kind="mention"), name="notice_kind_is_known"),

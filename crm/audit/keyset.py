@@ -62,6 +62,8 @@ class KeysetChangeList(ChangeList):
         for place in (self.params, self.filter_params):
             place.pop(AFTER, None)
             place.pop(BEFORE, None)
+        if any("\x00" in value for values in self.filter_params.values() for value in values):
+            raise IncorrectLookupParameters("No column holds a NUL.")
         return super().get_queryset(request, exclude_parameters)
 
     def get_ordering(self, request: HttpRequest, queryset: "QuerySet[Any]") -> list[str]:

@@ -9,7 +9,7 @@ from django.contrib.admin.options import IS_POPUP_VAR, ActionLocation
 from django.contrib.admin.utils import display_for_value, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import CASCADE, PROTECT, RESTRICT, Model, QuerySet
+from django.db.models import CASCADE, PROTECT, RESTRICT, BinaryField, Model, QuerySet
 from django.forms.models import _get_foreign_key
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -106,7 +106,8 @@ class AuditedAdmin(ModelAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """No filter guesses secrets letter by letter."""
         parts = lookup.split("__")
-        secret = {field.name for field in self.opts.concrete_fields if isinstance(field, EncryptedTextField)}
+        sealed = (EncryptedTextField, BinaryField)
+        secret = {field.name for field in self.opts.concrete_fields if isinstance(field, sealed)}
         return not (log.SECRET | secret) & set(parts) and super().lookup_allowed(lookup, value, request)
 
     def get_action_choices(

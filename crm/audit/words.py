@@ -25,7 +25,15 @@ ACTIONS = {
     "signed_out": gettext_lazy("Signed out"),
     "sign_in_failed": gettext_lazy("Sign-in failed"),
     "signed_out_everywhere": gettext_lazy("Signed out everywhere"),
+    "sign_in_blocked": gettext_lazy("Sign-in blocked"),
+    "session_ended": gettext_lazy("Session ended"),
+    "sso_linked": gettext_lazy("Linked with single sign-on"),
+    "second_factor_added": gettext_lazy("Second factor added"),
+    "second_factor_removed": gettext_lazy("Second factor removed"),
+    "recovery_codes_made": gettext_lazy("New codes to recover with"),
     "invited": gettext_lazy("Invited"),
+    "invitation_accepted": gettext_lazy("Invitation accepted"),
+    "reset_asked": gettext_lazy("New password asked for"),
     "password_changed": gettext_lazy("Password changed"),
     "password_reset": gettext_lazy("Password reset"),
     "revoked": gettext_lazy("Revoked"),
@@ -33,6 +41,11 @@ ACTIONS = {
     "settled": gettext_lazy("Settled by hand"),
     "retried": gettext_lazy("Retried"),
     "cancelled": gettext_lazy("Cancelled"),
+    "applied": gettext_lazy("Applied"),
+    "checked": gettext_lazy("Set-up checked"),
+    "rotated": gettext_lazy("Secret rotated"),
+    "sending_stopped": gettext_lazy("Sending stopped"),
+    "sending_resumed": gettext_lazy("Sending goes on"),
 }
 
 

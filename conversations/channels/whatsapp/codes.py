@@ -89,6 +89,7 @@ OWN: dict[str, object] = {
     "unanswered": _(
         "We could not confirm the send. Check before trying again so that the person does not get it twice."
     ),
+    "not_arrived": _("Somebody has found out that this message did not arrive. Try again."),
     "upload_failed": _("The file could not be handed to WhatsApp. We try again by ourselves."),
     "bad_content": BAD_REQUEST,
     "portfolio_limit": _(

@@ -4,6 +4,7 @@ Source: Meta's Cloud API reference (messages, media, messaging limits, throughpu
 """
 
 import re
+from typing import Any
 
 TEXT_MAX = 4096
 CAPTION_MAX = 1024
@@ -40,6 +41,16 @@ def kind_of_mime(mime_type: str) -> str | None:
     """As which kind of message a file of this type can be sent, None if WhatsApp does not take it."""
     bare = mime_type.partition(";")[0].strip().lower()
     return next((kind for kind, (_, mimes) in MEDIA.items() if bare in mimes), None)
+
+
+def number_columns(number: dict[str, Any]) -> dict[str, Any]:
+    """What of an inbox's columns Graph's record of its number tells: its display number, its messages per second."""
+    columns: dict[str, Any] = {"display_phone_number": str(number.get("display_phone_number") or "")[:32]}
+    throughput = number.get("throughput")
+    level = throughput.get("level") if isinstance(throughput, dict) else None
+    if isinstance(level, str) and level in THROUGHPUT:
+        columns["sends_per_second"] = THROUGHPUT[level]
+    return columns
 
 
 def people_per_day(tier: object) -> int | None:

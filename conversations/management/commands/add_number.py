@@ -44,7 +44,7 @@ class Command(BaseCommand):
         number = {} if options["no_check"] else self._check(account, options["phone_number_id"])
         if number.get(MESSAGING_LIMIT):
             account.messaging_limit = limits.people_per_day(number[MESSAGING_LIMIT])
-        defaults = {"account": account, "name": options["name"]} | _told(number)
+        defaults = {"account": account, "name": options["name"]} | limits.number_columns(number)
         with transaction.atomic():
             account.save()
             if secret not in [row.secret for row in account.app_secrets.filter(is_active=True)]:
@@ -75,13 +75,3 @@ class Command(BaseCommand):
             return aio.run(ask())
         except GraphError as error:
             raise CommandError(f"Graph did not accept this number and token: {error}. Nothing was stored.") from error
-
-
-def _told(number: dict[str, Any]) -> dict[str, Any]:
-    """Columns of the inbox that Graph knows."""
-    columns: dict[str, Any] = {"display_phone_number": str(number.get("display_phone_number") or "")[:32]}
-    throughput = number.get("throughput")
-    level = throughput.get("level") if isinstance(throughput, dict) else None
-    if isinstance(level, str) and level in limits.THROUGHPUT:
-        columns["sends_per_second"] = limits.THROUGHPUT[level]
-    return columns

@@ -1,0 +1,288 @@
+"""Webhooks as they came and what became of them, and updates that wait for their message, in the administration."""
+
+import dataclasses
+import json
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from cryptography.fernet import InvalidToken
+from django.contrib import admin
+from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from conversations.channels.whatsapp.parse import parse
+from conversations.inboxes.models import WhatsAppAccount
+from conversations.ingest import items, pipeline
+from conversations.ingest.models import EventItem, WebhookEvent
+from conversations.ingest.reading import Unreadable, load
+from conversations.messaging import deliveries
+from conversations.messaging.models import ParkedUpdate
+from crm.audit.deeds import RowDeeds
+from crm.audit.modeladmin import ReadOnlyAdmin, ReadOnlyInline, titled
+from crm.audit.words import when
+
+RAW_SHOWN = 100_000
+PARSED_SHOWN = 30
+ITEMS_SHOWN = 200
+REASON_SHOWN = 100
+OUTCOME_COLOURS = {
+    "recorded": "success", "known": "", "applied": "success", "parked": "warning", "stored": "",
+    "quarantined": "danger",
+}  # fmt: skip
+
+
+class ItemInline(ReadOnlyInline):
+    """Each item of the webhook and where it landed."""
+
+    model = EventItem
+    fields = readonly_fields = ("position", "kind", "outcome_word", "reason", "message_link")
+    per_page = ITEMS_SHOWN
+    ordering = ("position",)
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[EventItem]":
+        """With the messages they became."""
+        return super().get_queryset(request).select_related("message__conversation__contact")
+
+    @display(description=gettext_lazy("result"), label=OUTCOME_COLOURS)
+    def outcome_word(self, item: EventItem) -> tuple[str, str]:
+        """Where it landed."""
+        return item.outcome, item.get_outcome_display()
+
+    @display(description=gettext_lazy("message"))
+    def message_link(self, item: EventItem) -> SafeString | str:
+        """The message it made or changed."""
+        if item.message is None:
+            return "—"
+        address = reverse("admin:conversations_message_change", args=[item.message_id])
+        return format_html('<a class="wc-link" href="{}">{}</a>', address, item.message.conversation.contact.title)
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
+    """Webhooks: the bytes as they came, what they were understood as, and those that were not."""
+
+    list_filter = (
+        ("state", titled(ChoicesDropdownFilter, gettext_lazy("state"))),
+        ("received_at", titled(RangeDateFilter, gettext_lazy("received"))),
+    )
+    list_filter_submit = True
+    inlines = (ItemInline,)
+    actions = ("replay",)
+    readonly_fields = ("received", "processed", "state_word", "signers", "attempts_count", "reason", "raw", "parsed")
+    fieldsets = (
+        (None, {"fields": (("received", "processed"), ("state_word", "signers"), ("reason", "attempts_count"))}),
+        (gettext_lazy("As it came"), {"fields": ("raw",), "classes": ["tab"]}),
+        (gettext_lazy("As it was understood"), {"fields": ("parsed",), "classes": ["tab"]}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[WebhookEvent]":
+        """Without the bytes, with the number of items."""
+        per_event = EventItem.objects.filter(event=OuterRef("pk")).order_by().values("event")
+        count = Subquery(per_event.annotate(count=Count("pk")).values("count"), output_field=IntegerField())
+        return super().get_queryset(request).defer("sealed_body").annotate(items_count=Coalesce(count, 0))
+
+    def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
+        """The columns; whose secret signed is read once for the page."""
+        return "received", "state_word", _signers(request), "items_word", "reason_short", "attempts_count"
+
+    def deeds_of(self, obj: Any) -> tuple[str, ...]:
+        """Another try for what was set aside."""
+        return ("replay",) if obj.state == WebhookEvent.State.QUARANTINED else ()
+
+    def deed_advice(self, obj: Any) -> str:
+        """Why it is there, and what to do first."""
+        if obj.state != WebhookEvent.State.QUARANTINED:
+            return ""
+        return _("It was set aside: %(reason)s. Replay it when the cause is gone; what is known already stays.") % {
+            "reason": obj.reason
+        }
+
+    @admin.action(description=gettext_lazy("Replay"), permissions=["act"])
+    def replay(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> None:
+        """Process the ticked ones of the quarantine again, now."""
+        chosen = list(queryset.filter(state=WebhookEvent.State.QUARANTINED).order_by("pk"))
+        pipeline.replay([event.pk for event in chosen])
+        after = dict(WebhookEvent.objects.filter(pk__in=[e.pk for e in chosen]).values_list("pk", "state"))
+        for event in chosen:
+            self.audit(request, "replayed", event, {"state": [event.state, after.get(event.pk)]})
+        left = sum(state != WebhookEvent.State.PROCESSED for state in after.values())
+        done = len(after) - left
+        words = ngettext("%(number)d webhook processed.", "%(number)d webhooks processed.", done) % {"number": done}
+        still = ngettext("%(number)d is still set aside.", "%(number)d are still set aside.", left) % {"number": left}
+        self.tell(request, words if done else "", [still] if left else [])
+
+    @display(description=gettext_lazy("received"))
+    def received(self, event: WebhookEvent) -> str:
+        """When it came."""
+        return when(event.received_at)
+
+    @display(description=gettext_lazy("processed"))
+    def processed(self, event: WebhookEvent) -> str:
+        """When it was done with."""
+        return when(event.processed_at)
+
+    @display(
+        description=gettext_lazy("state"), label={"pending": "info", "processed": "success", "quarantined": "danger"}
+    )
+    def state_word(self, event: WebhookEvent) -> tuple[str, str]:
+        """Whether it waits, is done or set aside."""
+        return event.state, event.get_state_display()
+
+    @display(description=gettext_lazy("signed for"))
+    def signers(self, event: WebhookEvent) -> str:
+        """The accounts whose app secret signed it."""
+        return _named(event, dict(WhatsAppAccount.objects.values_list("pk", "name")))
+
+    @display(description=gettext_lazy("items"))
+    def items_word(self, event: Any) -> str:
+        """How many it holds."""
+        return str(number_format(event.items_count, force_grouping=True))
+
+    @display(description=gettext_lazy("reason"))
+    def reason_short(self, event: WebhookEvent) -> str:
+        """Why it was set aside."""
+        return Truncator(event.reason).chars(REASON_SHOWN) or "—"
+
+    @display(description=gettext_lazy("body"))
+    def raw(self, event: WebhookEvent) -> SafeString:
+        """The bytes, laid out if they are JSON."""
+        try:
+            body = event.body
+        except InvalidToken:
+            return _pre(_("It is sealed with an encryption key that is not configured any more."))
+        try:
+            text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+        except (ValueError, RecursionError):
+            text = body.decode("utf-8", "replace")
+        return _pre(text)
+
+    @display(description=gettext_lazy("updates"))
+    def parsed(self, event: WebhookEvent) -> SafeString:
+        """What the parser makes of it today."""
+        try:
+            updates = list(parse(load(event.body)))
+            shown = [{"kind": items.kind_of(one), **_filled(dataclasses.asdict(one))} for one in updates[:PARSED_SHOWN]]
+            text = orjson.dumps(shown, option=orjson.OPT_INDENT_2, default=str).decode()
+        except InvalidToken:
+            return _pre(_("It is sealed with an encryption key that is not configured any more."))
+        except Exception as error:  # noqa: BLE001 (whatever it is, it may be why the webhook was set aside)
+            return _pre(f"{type(error).__name__}: {error}" if isinstance(error, Unreadable) else type(error).__name__)
+        return _pre(text + (f"\n… +{len(updates) - PARSED_SHOWN}" if len(updates) > PARSED_SHOWN else ""))
+
+
+class WaitsFilter(DropdownFilter):
+    """Those that wait, or were applied."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The two states."""
+        return [("waiting", _("Waiting")), ("applied", _("Applied"))]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> "QuerySet[Any]":
+        """Those rows."""
+        if self.value() in ("waiting", "applied"):
+            return queryset.filter(applied_at__isnull=self.value() == "waiting")
+        return queryset
+
+
+@admin.register(ParkedUpdate)
+class ParkedUpdateAdmin(RowDeeds, ReadOnlyAdmin):
+    """Statuses, reactions and edits that came before their message; they are applied when it comes."""
+
+    list_display = ("came", "kind_word", "inbox", "external_id_short", "state_word")
+    list_filter = (WaitsFilter, ("inbox", titled(RelatedDropdownFilter, gettext_lazy("number"))))
+    list_filter_submit = True
+    list_select_related = ("inbox",)
+    actions = ("apply_now",)
+    fields = readonly_fields = ("came", "kind_word", "inbox", "external_id", "state_word", "content")
+
+    def get_queryset(self, request: HttpRequest) -> "QuerySet[ParkedUpdate]":
+        """With its number."""
+        return super().get_queryset(request).select_related("inbox")
+
+    def deeds_of(self, obj: Any) -> tuple[str, ...]:
+        """Look for its message."""
+        return ("apply_now",) if obj.applied_at is None else ()
+
+    @admin.action(description=gettext_lazy("Look for its message now"), permissions=["act"])
+    def apply_now(self, request: HttpRequest, queryset: "QuerySet[ParkedUpdate]") -> None:
+        """Apply those whose message is here."""
+        done = 0
+        for row in queryset.filter(applied_at=None).order_by("pk"):
+            if deliveries.sweep_one(row.inbox_id, row.external_id):
+                done += 1
+                self.audit(request, "applied", row)
+        words = ngettext("%(number)d update applied.", "%(number)d updates applied.", done) % {"number": done}
+        self.tell(request, words if done else "", [] if done else [_("Their messages have not come yet.")])
+
+    @display(description=gettext_lazy("received"))
+    def came(self, row: ParkedUpdate) -> str:
+        """When it came."""
+        return when(row.created_at)
+
+    @display(description=gettext_lazy("kind"))
+    def kind_word(self, row: ParkedUpdate) -> str:
+        """What it says of its message."""
+        words = {"status": _("Status"), "reaction": _("Reaction"), "edit": _("Edit"), "revoke": _("Deletion")}
+        word = words.get(row.kind, row.kind)
+        status = row.payload.get("status") if row.kind == "status" and isinstance(row.payload, dict) else ""
+        return f"{word}: {status}" if status else word
+
+    @display(description=gettext_lazy("message"))
+    def external_id_short(self, row: ParkedUpdate) -> str:
+        """The end of WhatsApp's id, where ids differ."""
+        return row.external_id if len(row.external_id) <= 24 else f"…{row.external_id[-24:]}"
+
+    @display(description=gettext_lazy("state"), label={"waiting": "warning", "applied": "success"})
+    def state_word(self, row: ParkedUpdate) -> tuple[str, str]:
+        """Whether it waits."""
+        return ("waiting", _("Waiting")) if row.applied_at is None else ("applied", _("Applied"))
+
+    @display(description=gettext_lazy("content"))
+    def content(self, row: ParkedUpdate) -> SafeString:
+        """What it says."""
+        return _pre(json.dumps(row.payload, indent=2, ensure_ascii=False))
+
+
+def _signers(request: HttpRequest) -> Callable[[WebhookEvent], str]:
+    if not hasattr(request, "_signers"):
+        names = dict(WhatsAppAccount.objects.values_list("pk", "name"))
+
+        @display(description=gettext_lazy("signed for"))
+        def signers(event: WebhookEvent) -> str:
+            return _named(event, names)
+
+        request._signers = signers  # type: ignore[attr-defined]
+    return request._signers  # type: ignore[attr-defined]
+
+
+def _named(event: WebhookEvent, names: dict[int, str]) -> str:
+    ids = event.signer_ids if isinstance(event.signer_ids, list) else []
+    return ", ".join(names.get(pk, f"#{pk}") for pk in ids) or "—"
+
+
+def _filled(value: Any) -> Any:
+    """Without what is empty."""
+    if isinstance(value, dict):
+        return {name: _filled(one) for name, one in value.items() if one not in ("", None, [], {}, (), False)}
+    return [_filled(one) for one in value] if isinstance(value, list | tuple) else value
+
+
+def _pre(text: str) -> SafeString:
+    """A text as it is, cut where it is too long to read."""
+    more = number_format(len(text) - RAW_SHOWN, force_grouping=True) if len(text) > RAW_SHOWN else ""
+    return render_to_string("admin/conversations/raw.html", {"text": text[:RAW_SHOWN], "more": more})

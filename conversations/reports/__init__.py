@@ -1,0 +1,1 @@
+"""What managers see of the whole: the dashboard's figures, and the sets of rows that its cards count."""
