@@ -9,6 +9,8 @@ from environs import Env
 
 from config.administration import UNFOLD as UNFOLD
 from config.demo import demo_secrets
+from config.mailing import mailers
+from config.single_sign_on import provider
 from crm.foundation.logs import configure_logging
 
 env = Env()
@@ -60,6 +62,11 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "crm",
     "catalog",
@@ -79,6 +86,8 @@ MIDDLEWARE = [
     "crm.staff.middleware.OriginMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "crm.staff.signin_middleware.SignInMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -178,9 +187,35 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "desk:login"
+LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "desk:inbox"
-LOGOUT_REDIRECT_URL = "desk:login"
+LOGOUT_REDIRECT_URL = "account_login"
+PASSWORD_RESET_TIMEOUT = 3600
+
+# Signing in (docs/sign-in.md). Who tries how often is counted by crm.staff.lockout, not by allauth.
+MANAGERS_NEED_SECOND_FACTOR = env.bool("MANAGERS_NEED_SECOND_FACTOR", not DEMO)
+OIDC = provider(
+    env.str("OIDC_ISSUER", ""), env.str("OIDC_CLIENT_ID", ""), env.str("OIDC_CLIENT_SECRET", ""),
+    name=env.str("OIDC_NAME", "SSO"), trusts_email=env.bool("OIDC_TRUST_EMAIL", False),
+)  # fmt: skip
+MAILERS = mailers(env.str("EMAIL_URL", "console:"))
+DEFAULT_FROM_EMAIL = env.str("MAIL_FROM", "Ventanilla <ventanilla@localhost>")
+ACCOUNT_ADAPTER = "crm.staff.signin.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+MFA_ADAPTER = "crm.staff.secondfactor.MfaAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {"authenticate": "crm.staff.signin_forms.CodeForm", "reauthenticate": "crm.staff.signin_forms.CodeAgainForm"}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_TOTP_ISSUER = "Ventanilla"
+MFA_TOTP_TOLERANCE = 1
+SOCIALACCOUNT_ADAPTER = "crm.staff.single_sign_on.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": OIDC["apps"]}} if OIDC else {}
 
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_NAME = "__Host-session" if HTTPS else "session"

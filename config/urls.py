@@ -10,5 +10,6 @@ urlpatterns = [
     path("i18n/setlang/", set_language, name="set_language"),
     path("api/v1/", include("config.api_urls")),
     path("admin/", admin.site.urls),
+    path("", include("crm.urls")),
     path("", include("conversations.urls")),
 ]

@@ -11,7 +11,8 @@ from crm.contacts.models import (
     IdentityValue,
     Tag,
 )
-from crm.staff.models import ApiToken, Membership, Team, User
+from crm.staff.models import ApiToken, Membership, StoredAnswer, Team, User
+from crm.staff.signin_models import Invitation, StaffSession, Tries
 
 __all__ = [
     "ApiToken",
@@ -23,8 +24,12 @@ __all__ = [
     "ContactTag",
     "CustomAttribute",
     "IdentityValue",
+    "Invitation",
     "Membership",
+    "StoredAnswer",
+    "StaffSession",
     "Tag",
     "Team",
+    "Tries",
     "User",
 ]

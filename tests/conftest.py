@@ -47,6 +47,7 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
         "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
         "DATA_DIR": data,
         "HTTPS": "0",
+        "MANAGERS_NEED_SECOND_FACTOR": "0",
         "WORK": "none",
         "UNDO_SEND_SECONDS": "0",
     }

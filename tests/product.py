@@ -121,6 +121,7 @@ class Product:
                 "ENCRYPTION_KEYS": "cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=",
                 "ALLOWED_HOSTS": "127.0.0.1",
                 "HTTPS": "0",
+                "MANAGERS_NEED_SECOND_FACTOR": "0",
                 "DATABASE_URL": database_url or f"sqlite:///{self.data}/db.sqlite3",
                 "REDIS_URL": redis_url,
                 "WORK": "procrastinate" if workers else "threads",

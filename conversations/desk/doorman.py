@@ -19,6 +19,7 @@ from django.utils.crypto import constant_time_compare
 from conversations.desk import viewing
 from conversations.desk.access import Access, access_of
 from crm.foundation import clock
+from crm.staff import secondfactor
 from crm.staff.models import User
 
 COOKIE_MAX = 8192
@@ -106,8 +107,10 @@ def _read(session_keys: Sequence[str]) -> dict[str, Visitor]:
 
 
 def _is_of(data: dict[str, Any], user: User) -> bool:
-    """Whether the session was made with this user's present password, by a way to sign in that is still open."""
-    if data.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+    """Whether the session was made with this user's present password, by a way to sign in that is still open, and with
+    the second factor that their role may need.
+    """
+    if data.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS or secondfactor.lacks(user, data):
         return False
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     return any(constant_time_compare(data.get(HASH_SESSION_KEY, ""), one) for one in hashes)

@@ -1,6 +1,5 @@
 """URLs of the agents' inbox."""
 
-from django.contrib.auth.views import LogoutView
 from django.urls import path
 
 from conversations.desk.views import (
@@ -24,13 +23,10 @@ from conversations.desk.views import (
     states,
     supervision,
 )
-from conversations.desk.views.signin import SignInView
 
 app_name = "desk"
 
 urlpatterns = [
-    path("accounts/login/", SignInView.as_view(), name="login"),
-    path("accounts/logout/", LogoutView.as_view(), name="logout"),
     path("inbox/", pages.inbox, name="inbox"),
     path("inbox/list/", lists.more_rows, name="list"),
     path("inbox/rows/", lists.rows, name="rows"),

@@ -1,25 +1,30 @@
 """Users, teams, roles and API tokens in the administration."""
 
-from typing import Any
+from typing import Any, cast
 
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
 from crm.audit.words import when
 from crm.foundation import clock
-from crm.staff import members, tokens
-from crm.staff.forms import NewUserForm, TeamForm, TokenForm, UserForm
+from crm.staff import members, passwords, secondfactor, tokens
+from crm.staff.forms import TeamForm, TokenForm, UserForm
 from crm.staff.models import ApiToken, Team, User
 
 NAMES_SHOWN = 5
@@ -40,8 +45,9 @@ class UserAdmin(AuditedAdmin):
     list_filter_sheet = True
     search_fields = ("name", "email")
     search_help_text = gettext_lazy("Name or e-mail")
-    readonly_fields = ("signed_in", "since")
+    readonly_fields = ("signed_in", "since", "factors")
     actions = ("sign_out",)
+    actions_detail = ("invite", "remove_factors")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
         """With their teams."""
@@ -55,17 +61,14 @@ class UserAdmin(AuditedAdmin):
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, which knows who asks."""
-        base = UserForm if obj is not None else NewUserForm
         known = {"by": request.user, "managers": getattr(request, "_managers", [])}
-        return super().get_form(request, obj, change, **({"form": type(base.__name__, (base,), known)} | kwargs))
+        return super().get_form(request, obj, change, **({"form": type("UserForm", (UserForm,), known)} | kwargs))
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[Any, dict[str, Any]]]:
         """The person, what they may do, how they see it."""
-        access: tuple[Any, ...] = (
-            (("role", "member_of"), "password") if obj is None else (("role", "member_of"), "is_active")
-        )
+        access: tuple[Any, ...] = (("role", "member_of"),) if obj is None else (("role", "member_of"), "is_active")
         sets: list[tuple[Any, dict[str, Any]]] = [
-            (None, {"fields": (("name", "email"),)}),
+            (None, {"fields": (("name", "email"),), "description": "" if obj else _("They get a link to sign in.")}),
             (gettext_lazy("Access"), {"fields": access}),
             (gettext_lazy("Language and time"), {"fields": (("language", "time_zone"),)}),
         ]
@@ -80,7 +83,7 @@ class UserAdmin(AuditedAdmin):
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save; whose role, address or state changes has to sign in again."""
         if not change:
-            obj.set_password(form.cleaned_data["password"])
+            obj.set_unusable_password()
         obj.save()
         if "member_of" in form.cleaned_data:
             obj.teams.set(form.cleaned_data["member_of"])
@@ -99,6 +102,61 @@ class UserAdmin(AuditedAdmin):
             number += 1
         sentence = ngettext("%(number)d person signed out.", "%(number)d people signed out.", number)
         self.message_user(request, sentence % {"number": number}, messages.SUCCESS)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Who gives rights, or an address that gets in, has shown lately who they are."""
+        _ask_who_it_is(request)
+        return super().changeform_view(request, *args, **kwargs)
+
+    def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
+        """The page with the invitation, which goes out by mail as well."""
+        return self._invited(request, obj)
+
+    @action(description=gettext_lazy("New link to sign in"), permissions=["change_other"], url_path="invite")
+    def invite(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask, then make a link with which they choose a password: for a first time, or when mail does not reach."""
+        user = self._other(request, object_id)
+        words = _("%(name)s gets a link with which to choose a password; links before it end.") % {"name": user}
+        return self._invited(request, user) if request.method == "POST" else self._asked(request, user, words)
+
+    @action(
+        description=gettext_lazy("Remove the second factor"), permissions=["change_other"], url_path="remove-factors"
+    )
+    def remove_factors(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Ask, then take every factor off somebody who has lost them."""
+        user = self._other(request, object_id)
+        words = _("%(name)s is signed out everywhere, and signs in without a second step until a new one is set up.")
+        if request.method != "POST":
+            return self._asked(request, user, words % {"name": user})
+        number = secondfactor.remove_all(user)
+        sentence = ngettext("%(number)d second factor removed.", "%(number)d second factors removed.", number)
+        self.message_user(request, sentence % {"number": number}, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:crm_user_change", args=[user.pk]))
+
+    def has_change_other_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
+        """One's own second factor and password are changed in one's account."""
+        return self.has_change_permission(request) and str(object_id) != str(request.user.pk)
+
+    def _other(self, request: HttpRequest, object_id: int) -> User:
+        _ask_who_it_is(request)
+        if not self.has_change_other_permission(request, object_id):
+            raise PermissionDenied
+        return get_object_or_404(User, pk=object_id, is_active=True)
+
+    def _asked(self, request: HttpRequest, user: User, words: str) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": user.name, "words": words}
+        return TemplateResponse(request, "admin/sure.html", context | {"original": user})
+
+    def _invited(self, request: HttpRequest, user: User) -> HttpResponse:
+        link = passwords.invite(user, by=cast(User, request.user), request=request)
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("The invitation")}
+        context |= {"original": user, "link": link, "days": passwords.INVITATION_DAYS}
+        return TemplateResponse(request, "admin/invitation.html", context)
+
+    @display(description=gettext_lazy("second factors"))
+    def factors(self, user: User) -> str:
+        """How many they have."""
+        return str(secondfactor.factors_of(user))
 
     @display(description=gettext_lazy("user"), header=True)
     def who(self, user: User) -> list[str]:
@@ -269,7 +327,7 @@ class ApiTokenAdmin(AuditedAdmin):
         return "live", _("Live")
 
 
-admin.site.unregister(Group)
+admin.site.unregister([Group, *(model for model in admin.site._registry if model.__module__.startswith("allauth."))])
 
 
 @admin.register(Group)
@@ -284,6 +342,11 @@ class RoleAdmin(ReadOnlyAdmin):
     def permission_names(self, group: Group) -> str:
         """One to a line."""
         return "\n".join(str(permission) for permission in group.permissions.select_related("content_type")) or "—"
+
+
+def _ask_who_it_is(request: HttpRequest) -> None:
+    if request.user.is_authenticated and is_reauthentication_required(request, app="crm.staff"):
+        raise ReauthenticationRequired
 
 
 def _some(rows: Any) -> str:

@@ -6,12 +6,10 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.conf import settings
-from django.contrib.auth.password_validation import validate_password
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
@@ -77,25 +75,6 @@ class UserForm(forms.ModelForm):
             except Refusal as refusal:
                 raise forms.ValidationError(str(refusal), code=refusal.code) from refusal
         return cleaned
-
-
-class NewUserForm(UserForm):
-    """Somebody new, with a first password to hand over."""
-
-    password = forms.CharField(
-        label=gettext_lazy("First password"), strip=False,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
-        help_text=gettext_lazy("Hand it over in person; they change it in their account."),
-    )  # fmt: skip
-
-    def _post_clean(self) -> None:
-        super()._post_clean()  # type: ignore[misc]
-        password = self.cleaned_data.get("password")
-        if password:
-            try:
-                validate_password(password, self.instance)
-            except forms.ValidationError as error:
-                self.add_error("password", error)
 
 
 class TeamForm(forms.ModelForm):

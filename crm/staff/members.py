@@ -1,13 +1,12 @@
 """Who belongs to the staff: the rules of roles, and the end of sessions whose rights have changed."""
 
-from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
-from crm.foundation import clock
 from crm.foundation.errors import Refusal
 from crm.staff.models import Role, User
+from crm.staff.signin_models import StaffSession
 
 access_changed = Signal()
 """Sent inside the transaction with `user`: their role, address or right to be here has changed."""
@@ -45,11 +44,10 @@ def check(user: User, *, role: str, is_active: bool, by: User, managers: list[in
         raise LastManager(_("This is the last manager. Make somebody else a manager first."))
 
 
-def sign_out(user: User) -> int:
-    """End every session of a user; returns how many there were. Reads all sessions, so it is for single users."""
-    wanted = str(user.pk)
-    rows = Session.objects.filter(expire_date__gt=clock.real())
-    keys = [row.pk for row in rows.iterator() if row.get_decoded().get(SESSION_KEY) == wanted]
-    Session.objects.filter(pk__in=keys).delete()
+def sign_out(user: User, *, but: str = "") -> int:
+    """End every session of a user, except the one with the key `but`; returns how many there were."""
+    rows = StaffSession.objects.filter(user=user).exclude(session_key=but)
+    ended, _kinds = Session.objects.filter(pk__in=list(rows.values_list("session_key", flat=True))).delete()
+    rows.delete()
     access_changed.send(User, user=user)
-    return len(keys)
+    return ended

@@ -92,7 +92,7 @@ def test_signing_out_ends_the_session_on_the_server(desk):
     stolen = Client()
     stolen.cookies["session"] = desk.cookies["session"].value
     assert stolen.get("/inbox/").status_code == 200
-    response = desk.post(reverse("desk:logout"))
+    response = desk.post(reverse("account_logout"))
     assert (response.status_code, response["Location"]) == (302, LOGIN)
     assert stolen.get("/inbox/").status_code == 302
 

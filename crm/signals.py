@@ -1,0 +1,54 @@
+"""What the app does when others announce something: signal receivers, connected by the app's configuration."""
+
+import time
+from typing import Any
+
+from allauth.mfa import signals as mfa
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from crm.audit import log
+from crm.staff import secondfactor, sessions
+from crm.staff.signin import SIGNED_IN_AT
+
+
+@receiver(user_logged_in)
+def note_the_session(request: HttpRequest, user: Any, **_: Any) -> None:
+    """Where somebody is signed in, so that they see it and can end it."""
+    request.session[SIGNED_IN_AT] = time.time()
+    sessions.begin(request, user)
+
+
+@receiver(user_logged_out)
+def forget_the_session(request: HttpRequest, user: Any, **_: Any) -> None:
+    """It is over."""
+    if user is not None:
+        sessions.forget(request.session.session_key or "")
+        log.record("signed_out", user, by=user)
+
+
+@receiver(mfa.authenticator_added)
+def note_a_new_factor(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> None:
+    """An app, a passkey or codes to recover with."""
+    secondfactor.changed(request, user, authenticator, "second_factor_added")
+
+
+@receiver(mfa.authenticator_removed)
+def note_a_factor_that_went(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> None:
+    """An app, a passkey or codes to recover with."""
+    secondfactor.changed(request, user, authenticator, "second_factor_removed")
+
+
+@receiver(mfa.authenticator_reset)
+def note_new_codes(request: HttpRequest, user: Any, authenticator: Any, **_: Any) -> None:
+    """The codes before open nothing any more."""
+    secondfactor.changed(request, user, authenticator, "recovery_codes_made")
+
+
+@receiver(mfa.authenticator_used)
+def note_who_it_is(request: HttpRequest, reauthenticated: bool = False, **_: Any) -> None:
+    """Somebody signed in has shown again who they are."""
+    if reauthenticated:
+        request.session[SIGNED_IN_AT] = time.time()
+        secondfactor.passed(request)
