@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test faults faults-quick bench check format messages lock vendor clean
+.PHONY: help run cluster test faults faults-quick fuzz bench check format messages lock vendor clean
 
 export PORT ?= 8000
 export DATA_DIR ?= var
@@ -36,6 +36,11 @@ faults-quick: ## a little of every fault
 	@scripts/machine.sh
 	@scripts/install.sh dev
 	$(PY) -m tests.faults --profile quick --overlap
+
+fuzz: ## throw made-up requests at every operation of the API for a quarter of an hour
+	@scripts/machine.sh
+	@scripts/install.sh dev
+	FUZZ_EXAMPLES=250 FUZZ_SECONDS=3600 $(PY) -m pytest -s tests/permissions/test_api_fuzz.py
 
 bench: ## measure everything beside its limit and its peers (25 minutes, 7 GB in var/bench); writes docs/benchmarks.md
 	@scripts/machine.sh

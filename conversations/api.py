@@ -4,6 +4,7 @@ from django.urls import path
 
 from conversations.answers.api import CannedAnswerViewSet
 from conversations.inboxes.api import InboxViewSet
+from conversations.ingest.api import WebhookEventViewSet
 from conversations.messaging.api import (
     ID_PATTERN,
     AttachmentView,
@@ -18,5 +19,6 @@ routes = [
     (rf"conversations/(?P<conversation>{ID_PATTERN})/messages", MessagesOfConversation, "conversation-message"),
     ("messages", MessageViewSet, "message"),
     ("canned-answers", CannedAnswerViewSet, "canned-answer"),
+    ("webhook-events", WebhookEventViewSet, "webhook-event"),
 ]
 addresses = [path("attachments/<uuid:pk>/", AttachmentView.as_view(), name="attachment")]

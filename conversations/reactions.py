@@ -5,6 +5,7 @@ import functools
 from typing import Any
 
 from django.db.models import Q
+from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy
 
@@ -17,6 +18,7 @@ from crm.contacts.identities import identities_joined, identity_divided
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.contacts.profile import contact_changed
 from crm.foundation import work
+from crm.staff import roles
 from crm.staff.models import User
 
 
@@ -37,6 +39,13 @@ def tell_about_the_contact(contact: Contact, **_: Any) -> None:
     """Browsers that show a conversation of this contact fetch its new name."""
     for conversation in contact.conversations.all():
         events.announce(conversation, "conversation.updated", what=["contact"])
+
+
+@receiver(post_migrate)
+def write_the_roles(sender: Any, **_: Any) -> None:
+    """Once the permissions of all apps are there (this is the last of them), the groups get theirs."""
+    if sender.label == "conversations":
+        roles.write_groups()
 
 
 def contacts_of_visible_conversations(user: User) -> Q:

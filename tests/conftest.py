@@ -50,6 +50,8 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
         "MANAGERS_NEED_SECOND_FACTOR": "0",
         "WORK": "none",
         "UNDO_SEND_SECONDS": "0",
+        "API_PER_TOKEN": "0",
+        "API_PER_ADDRESS": "0",
     }
     if ON_SQLITE:
         os.environ["DATABASE_URL"] = f"sqlite:///{data}/db.sqlite3"

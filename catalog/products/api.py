@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, viewsets
 
 from catalog.products.models import Product
-from crm.staff.api import HasScope, ManagersWrite
+from crm.staff.endpoint import Endpoint
 
 
 class ProductSerializer(serializers.ModelSerializer[Product]):
@@ -22,11 +22,11 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
         read_only_fields = ("created_at",)
 
 
-class ProductViewSet(viewsets.ModelViewSet[Product]):
+class ProductViewSet(Endpoint, viewsets.ModelViewSet[Product]):
     """What the business sells, as carts and product questions refer to it."""
 
+    resource = "products"
     queryset = Product.objects.all()
     serializer_class = ProductSerializer
-    permission_classes = (HasScope, ManagersWrite)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"

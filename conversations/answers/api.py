@@ -8,7 +8,7 @@ from rest_framework import serializers, viewsets
 from conversations.answers import editing
 from conversations.answers.models import CannedAnswer
 from conversations.channels.whatsapp import limits
-from crm.staff.api import HasScope, ManagersWrite, user_of
+from crm.staff.endpoint import Endpoint, user_of
 
 
 class CannedAnswerSerializer(serializers.ModelSerializer[CannedAnswer]):
@@ -42,12 +42,12 @@ class CannedAnswerSerializer(serializers.ModelSerializer[CannedAnswer]):
             raise serializers.ValidationError({refusal.extra["field"]: [str(refusal)]}) from refusal
 
 
-class CannedAnswerViewSet(viewsets.ModelViewSet[CannedAnswer]):
+class CannedAnswerViewSet(Endpoint, viewsets.ModelViewSet[CannedAnswer]):
     """The texts agents insert; those of other teams are not shown to agents."""
 
+    resource = "canned-answers"
     queryset = CannedAnswer.objects.all()
     serializer_class = CannedAnswerSerializer
-    permission_classes = (HasScope, ManagersWrite)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"
 

@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from conversations.inboxes.models import Inbox
-from crm.staff.api import user_of
+from crm.staff.endpoint import Endpoint, user_of
 
 
 class InboxSerializer(serializers.ModelSerializer[Inbox]):
@@ -16,9 +16,10 @@ class InboxSerializer(serializers.ModelSerializer[Inbox]):
         read_only_fields = fields
 
 
-class InboxViewSet(viewsets.ReadOnlyModelViewSet[Inbox]):
+class InboxViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Inbox]):
     """The numbers of the business; `teams` are the ids of the teams they are open to."""
 
+    resource = "inboxes"
     queryset = Inbox.objects.all()
     serializer_class = InboxSerializer
     lookup_value_regex = "[0-9]{1,18}"

@@ -28,8 +28,9 @@ from conversations.messaging.forms import ConversationSerializer, MessageSeriali
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation.paging import NewestFirstCursor
 from crm.foundation.parsing import BodyTooLarge
-from crm.staff.api import user_of
+from crm.staff.endpoint import Endpoint, user_of
 from crm.staff.models import Team, User
+from crm.staff.openapi import ProblemAnswer
 
 ID_PATTERN = "[0-9]{1,18}"
 MULTIPART_OVERHEAD = 64 * 1024
@@ -48,13 +49,16 @@ class NewestSaidFirst(NewestFirstCursor):
     columns = ("sort_at", "id")
 
 
-CONFLICT = OpenApiResponse(forms.ProblemAnswer, "`conflict` (with the present `version`)")
-REFUSED = OpenApiResponse(forms.ProblemAnswer, "`window_closed`, `too_long`, `empty` …")
+CONFLICT = OpenApiResponse(ProblemAnswer, "`conflict` (with the present `version`)")
+REFUSED = OpenApiResponse(ProblemAnswer, "`window_closed`, `too_long`, `empty` …")
 
 
-class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
+class ConversationViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Conversation]):
     """Conversations, the one with the newest activity first."""
 
+    resource = "conversations"
+    resources = {"uploads": "messages"}
+    needs = {"uploads": "conversations.add_attachment"}
     queryset = Conversation.objects.all()
     serializer_class = ConversationSerializer
     filterset_class = ConversationFilter
@@ -113,7 +117,7 @@ class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
     def tags(self, request: Request, pk: str) -> Response:
         """Put tags on and take tags off; what was there and is not named stays."""
         chosen, body, user = self.get_object(), _read(state_forms.TagsBody, request), user_of(request)
-        find = labels.find_or_make if user.sees_everything else labels.find
+        find = labels.find_or_make if user.has_perm("crm.add_tag") else labels.find
         with transaction.atomic():
             added = [find(name) for name in body.get("add", [])]
             removed = [labels.find(name) for name in body.get("remove", [])]
@@ -142,9 +146,11 @@ class ConversationViewSet(viewsets.ReadOnlyModelViewSet[Conversation]):
         return Response(self.get_serializer(row).data)
 
 
-class MessagesOfConversation(mixins.ListModelMixin, viewsets.GenericViewSet[Message]):
+class MessagesOfConversation(Endpoint, mixins.ListModelMixin, viewsets.GenericViewSet[Message]):
     """The messages of a conversation, newest first; reactions are part of the message they belong to."""
 
+    resource = "messages"
+    has_etag = False  # a status changes it at any moment
     queryset = Message.objects.all()
     serializer_class = MessageSerializer
     filterset_class = MessageFilter
@@ -182,9 +188,11 @@ class MessagesOfConversation(mixins.ListModelMixin, viewsets.GenericViewSet[Mess
         return get_object_or_404(visible, pk=self.kwargs["conversation"])
 
 
-class MessageViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
+class MessageViewSet(Endpoint, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]):
     """One message, wherever it was said."""
 
+    resource = "messages"
+    has_etag = False  # a status changes it at any moment
     queryset = Message.objects.all()
     serializer_class = MessageSerializer
     lookup_value_regex = ID_PATTERN
@@ -215,11 +223,14 @@ class MessageViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet[Message]
         return message
 
 
-class AttachmentView(APIView):
+class AttachmentView(Endpoint, APIView):
     """The file of a message."""
 
+    resource = "messages"
+    needs = {"GET": "conversations.view_attachment"}
+
     @extend_schema(
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={(200, "*/*"): OpenApiTypes.BINARY},
         parameters=[OpenApiParameter("pk", OpenApiTypes.UUID, OpenApiParameter.PATH)],
     )
     def get(self, request: Request, pk: uuid.UUID) -> HttpResponse:

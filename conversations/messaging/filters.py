@@ -16,7 +16,7 @@ from conversations.messaging.conversation_models import ConversationQuerySet
 from conversations.messaging.models import Conversation, Message
 from crm.contacts import profile
 from crm.foundation import clock
-from crm.staff.api import user_of
+from crm.staff.endpoint import user_of
 
 SANE_TIME = (
     MinValueValidator(dt.datetime(2000, 1, 1, tzinfo=dt.UTC)),

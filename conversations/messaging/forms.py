@@ -175,13 +175,6 @@ class UploadAnswer(serializers.Serializer[Any]):
     size = serializers.IntegerField()
 
 
-class ProblemAnswer(serializers.Serializer[Any]):
-    """A refusal: a stable code and a sentence that says what to do."""
-
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
 class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     """Everything said between one inbox and one person; `version` counts changes of status, assignee, team, tags and
     priority.
@@ -190,7 +183,7 @@ class ConversationSerializer(serializers.ModelSerializer[Conversation]):
     priority = PriorityField(read_only=True)
     tags = serializers.SlugRelatedField[Tag](many=True, read_only=True, slug_field="name")
     snoozed_until = serializers.DateTimeField(
-        read_only=True, help_text="Of a snoozed one; null: until the person writes."
+        read_only=True, allow_null=True, help_text="Of a snoozed one; null: until the person writes."
     )
     unread = serializers.IntegerField(read_only=True, help_text="By the token's user.")
 

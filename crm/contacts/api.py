@@ -13,7 +13,7 @@ from crm.contacts import attributes, notes, profile
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactNote, CustomAttribute, Tag
-from crm.staff.api import HasScope, ManagersWrite, user_of
+from crm.staff.endpoint import Endpoint, user_of
 
 ID_PATTERN = "[0-9]{1,18}"
 WRITABLE_KINDS = (Contact.Kind.PERSON, Contact.Kind.EMPLOYEE)
@@ -44,7 +44,7 @@ class TagName(serializers.CharField):
 
 
 class TagNames(serializers.ListField):
-    """Tags by their names; unknown ones are made."""
+    """Tags by their names; unknown ones are made by who may make tags."""
 
     child = TagName()
 
@@ -118,6 +118,16 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
             raise serializers.ValidationError(_("A contact can be made a person or an employee; groups stay groups."))
         return kind
 
+    def validate_tags(self, names: list[str]) -> list[str]:
+        """New ones only by who may make tags."""
+        if not user_of(self.context["request"]).has_perm("crm.add_tag"):
+            known = {tag.name.casefold() for tag in Tag.objects.all()}
+            for name in names:
+                if name.casefold() not in known:
+                    sentence = _("There is no tag “%(name)s”. Ask a manager to create it.")
+                    raise serializers.ValidationError(sentence % {"name": name})
+        return names
+
     def validate_phone(self, phone: str | None) -> str | None:
         """The E.164 form."""
         number = profile.number(phone) if phone else None
@@ -149,6 +159,7 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
 
 
 class ContactViewSet(
+    Endpoint,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
     mixins.CreateModelMixin,
@@ -157,6 +168,7 @@ class ContactViewSet(
 ):
     """The people the business talks with."""
 
+    resource = "contacts"
     queryset = Contact.objects.all()
     serializer_class = ContactSerializer
     filterset_class = ContactFilter
@@ -189,12 +201,12 @@ class TagSerializer(serializers.ModelSerializer[Tag]):
         return name
 
 
-class TagViewSet(viewsets.ModelViewSet[Tag]):
+class TagViewSet(Endpoint, viewsets.ModelViewSet[Tag]):
     """The labels of contacts; deleting one takes it off every contact."""
 
+    resource = "tags"
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
-    permission_classes = (HasScope, ManagersWrite)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
 
@@ -220,13 +232,18 @@ class NoteSerializer(serializers.ModelSerializer[ContactNote]):
         return notes.edit(instance, text, by=user_of(self.context["request"]))
 
 
-class NotesOfContact(viewsets.ModelViewSet[ContactNote]):
+class NotesOfContact(Endpoint, viewsets.ModelViewSet[ContactNote]):
     """What staff want to remember about a contact, newest first."""
 
+    resource = "contacts"
     queryset = ContactNote.objects.all()
     serializer_class = NoteSerializer
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
+
+    def lock(self) -> None:
+        """The contact: before its notes, as everywhere."""
+        Contact.objects.select_for_update(no_key=True).filter(pk=self.kwargs["contact"]).first()
 
     def get_contact(self) -> Contact:
         """The contact in the address, if the token's user may see it."""
@@ -296,12 +313,12 @@ class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
         return attrs
 
 
-class AttributeViewSet(viewsets.ModelViewSet[CustomAttribute]):
+class AttributeViewSet(Endpoint, viewsets.ModelViewSet[CustomAttribute]):
     """The custom attributes; deleting one takes its values off every contact."""
 
+    resource = "attributes"
     queryset = CustomAttribute.objects.all()
     serializer_class = AttributeSerializer
-    permission_classes = (HasScope, ManagersWrite)
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
 

@@ -5,6 +5,8 @@ from typing import Any
 import orjson
 from django.utils.translation import gettext_lazy as _
 
+from crm.foundation.problems import CONTENT_TYPE, problem
+
 TOO_BIG = _("The body is too big. Send less at once; files have their own address.")
 SMALL = 4 * 1024 * 1024
 
@@ -41,9 +43,9 @@ class BodyLimit:
                 raise _TooLarge
             await self.app(scope, counted, send)
         except _TooLarge:
-            body = orjson.dumps({"code": "too_big", "detail": str(TOO_BIG)})
+            body = orjson.dumps(problem(413, "too_big", str(TOO_BIG)))
             headers = [
-                (b"content-type", b"application/json"),
+                (b"content-type", CONTENT_TYPE.encode()),
                 (b"content-length", str(len(body)).encode()),
                 (b"connection", b"close"),
             ]

@@ -11,15 +11,8 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from crm.foundation import clock
-
-
-class Role(models.TextChoices):
-    """What a user may see and do; `visible_to` on every queryset carries it out."""
-
-    MANAGER = "manager", _("Manager")
-    AGENT = "agent", _("Agent")
-    RESTRICTED = "restricted", _("Restricted agent")
-    INTEGRATOR = "integrator", _("Integrator")
+from crm.staff import roles
+from crm.staff.roles import Role as Role
 
 
 def validate_time_zone(name: str) -> None:
@@ -79,6 +72,12 @@ class User(AbstractBaseUser, PermissionsMixin):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering: ClassVar = ["name", "pk"]
+        permissions: ClassVar = [
+            ("use_inbox", "Can use the inbox"),
+            ("use_administration", "Can use the administration"),
+            ("see_everything", "Can see every contact and conversation"),
+            ("look_as_others", "Can look at the inbox as somebody else"),
+        ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lower"),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="user_role_is_known"),
@@ -99,17 +98,29 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_staff(self) -> bool:
         """Django's word for who may enter the administration."""
-        return self.is_manager
+        return self.has_perm("crm.use_administration")
 
     @property
     def sees_everything(self) -> bool:
         """Managers, and integrators acting for the whole business."""
-        return self.role in (Role.MANAGER, Role.INTEGRATOR)
+        return "crm.see_everything" in roles.permissions_of(self.role)
 
     @property
     def may_use_desk(self) -> bool:
         """The agents' inbox is for everybody but integrators."""
-        return self.is_active and self.role != Role.INTEGRATOR
+        return self.has_perm("crm.use_inbox")
+
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
+        """Whether the role carries `app.verb_model`; nothing else gives rights, not `is_superuser` either."""
+        return self.is_active and perm in roles.permissions_of(self.role)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Whether the role may do anything in an app."""
+        return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions())
+
+    def get_all_permissions(self, obj: Any = None) -> set[str]:
+        """What the role carries."""
+        return set(roles.permissions_of(self.role)) if self.is_active else set()
 
 
 class Team(models.Model):
@@ -140,9 +151,7 @@ class Membership(models.Model):
 
 
 class ApiToken(models.Model):
-    """A key for the API: only the SHA-256 of its secret is kept; scopes `read` and `write` reach what the user's role
-    may.
-    """
+    """A key for the API: only the SHA-256 of its secret is kept; its scopes narrow what the user's role may."""
 
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_tokens")
     name = models.CharField(max_length=80, blank=True)
@@ -160,3 +169,21 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.prefix}…"
+
+
+class StoredAnswer(models.Model):
+    """What a POST with an Idempotency-Key was answered, for a day: the same request again gets it again."""
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="stored_answers", db_index=False)
+    key = models.CharField(max_length=255)
+    # SHA-256 of address and body.
+    fingerprint = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField(default=0)
+    body = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=clock.real, editable=False)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["token", "key"], name="storedanswer_once")]
+
+    def __str__(self) -> str:
+        return f"answer {self.status} of token {self.token_id}"

@@ -9,7 +9,28 @@ from crm.foundation import clock
 from crm.staff.models import ApiToken, User
 
 PREFIX = "vt_"
-SCOPES = ("read", "write")
+READ_ONLY = ("inboxes", "staff", "webhook-events")
+RESOURCES = (
+    "attributes",
+    "canned-answers",
+    "contacts",
+    "conversations",
+    *READ_ONLY,
+    "messages",
+    "products",
+    "tags",
+)
+# `read` and `write` open every resource, `contacts:read` and the like one.
+SCOPES = (
+    "read",
+    "write",
+    *(
+        f"{name}:{verb}"
+        for name in sorted(RESOURCES)
+        for verb in ("read", "write")
+        if verb == "read" or name not in READ_ONLY
+    ),
+)
 _USE_RESOLUTION = dt.timedelta(minutes=1)
 
 
@@ -18,7 +39,7 @@ def issue(user: User, scopes: Iterable[str], *, name: str = "", expires_at: dt.d
     scopes = sorted(set(scopes))
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown or not scopes:
-        raise ValueError(f"Unknown scope {', '.join(unknown)!r}: use {' or '.join(SCOPES)}.")
+        raise ValueError(f"Unknown scope {', '.join(unknown)!r}: use some of {', '.join(SCOPES)}.")
     text = PREFIX + secrets.token_urlsafe(30)
     ApiToken.objects.create(
         user=user, name=name, prefix=text[:8], digest=digest(text), scopes=scopes, expires_at=expires_at
@@ -35,6 +56,11 @@ def find(text: str) -> ApiToken | None:
     if token.last_used_at is None or now - token.last_used_at > _USE_RESOLUTION:
         ApiToken.objects.filter(pk=token.pk).update(last_used_at=now)
     return token
+
+
+def opens(token: ApiToken, resource: str, verb: str) -> bool:
+    """Whether the scopes of a token allow to `read` or `write` a resource."""
+    return bool({verb, f"{resource}:{verb}"} & set(token.scopes))
 
 
 def digest(text: str) -> str:

@@ -82,7 +82,8 @@ def api():
 
 def check(answer, what):
     assert answer.status_code < 500, what
-    if answer.status_code >= 400 and answer.headers["Content-Type"] == "application/json":
+    if answer.status_code >= 400:
+        assert answer.headers["Content-Type"] == "application/problem+json", what
         body = answer.json()
         assert isinstance(body["code"], str), what
         assert isinstance(body["detail"], str), what

@@ -1,0 +1,88 @@
+"""What each role may do: its permissions, and the Django group of its name that `migrate` keeps in line with them."""
+
+import functools
+
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """What a user may do (`permissions_of`) and see (`visible_to` on every queryset)."""
+
+    MANAGER = "manager", _("Manager")
+    AGENT = "agent", _("Agent")
+    RESTRICTED = "restricted", _("Restricted agent")
+    INTEGRATOR = "integrator", _("Integrator")
+
+
+APPS = ("crm", "catalog", "conversations")
+VERBS = {"v": "view", "a": "add", "c": "change", "d": "delete"}
+# Nobody writes the audit log by hand.
+NEVER = frozenset({"crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry"})
+
+# Managers may do everything. Of the others: model -> (integrators, agents), as letters of VERBS. A restricted agent may
+# do what agents may, with the conversations they see.
+_MODELS = {
+    "crm.contact": ("vac", "vac"),
+    "crm.contactnote": ("vacd", "vacd"),  # one's own
+    "crm.customattribute": ("vacd", "v"),
+    "crm.tag": ("vacd", "v"),
+    "crm.team": ("v", "v"),
+    "crm.user": ("v", "v"),
+    "catalog.product": ("vacd", "v"),
+    "conversations.attachment": ("va", "va"),
+    "conversations.cannedanswer": ("vacd", "v"),
+    "conversations.conversation": ("vc", "vc"),
+    "conversations.inbox": ("v", "v"),
+    "conversations.message": ("vac", "vac"),
+    "conversations.scheduledmessage": ("", "vacd"),
+    "conversations.savedview": ("", "vacd"),
+    "conversations.webhookevent": ("v", ""),
+}
+_MORE = {
+    Role.INTEGRATOR: frozenset({"crm.see_everything"}),
+    Role.AGENT: frozenset({"crm.use_inbox"}),
+    Role.RESTRICTED: frozenset({"crm.use_inbox"}),
+}
+
+
+@functools.cache
+def permissions_of(role: str) -> frozenset[str]:
+    """The permissions of a role, as `app.verb_model`; none for a word that is no role."""
+    if role == Role.MANAGER:
+        return _everything() - NEVER
+    if role not in Role.values:
+        return frozenset()
+    column = 0 if role == Role.INTEGRATOR else 1
+    found = {_permission(model, VERBS[letter]) for model, letters in _MODELS.items() for letter in letters[column]}
+    return frozenset(found) | _MORE[Role(role)]
+
+
+def write_groups() -> None:
+    """Make the groups say what the roles may: for the administration, and for whoever asks Django. Writes only what
+    differs.
+    """
+    rows = Permission.objects.filter(content_type__app_label__in=APPS).select_related("content_type")
+    known = {f"{row.content_type.app_label}.{row.codename}": row.pk for row in rows}
+    with transaction.atomic():
+        for role in Role.values:
+            group, _is_new = Group.objects.get_or_create(name=role)
+            wanted = {known[name] for name in permissions_of(role) if name in known}
+            if wanted != set(group.permissions.values_list("pk", flat=True)):
+                group.permissions.set(wanted)
+
+
+def _permission(model: str, verb: str) -> str:
+    app, _dot, name = model.partition(".")
+    return f"{app}.{verb}_{name}"
+
+
+def _everything() -> frozenset[str]:
+    found = set()
+    for label in APPS:
+        for model in apps.get_app_config(label).get_models():
+            found |= {_permission(model._meta.label_lower, verb) for verb in model._meta.default_permissions}
+            found |= {f"{label}.{codename}" for codename, _name in model._meta.permissions}
+    return frozenset(found)

@@ -1,0 +1,167 @@
+"""The route × role matrix: for every route of the URLconf, who may.
+
+A new route fails `test_route_matrix.py` until it has its line here:
+
+- a page or an address of the inbox: `"desk:name": {"GET": THREAD}` in ROUTES, by its methods; the words are below;
+- a model in the administration: `"app_model": "list add change delete history"` in PAGES, what managers may;
+- an address of the API: `"api:thing-list": {"GET": …}` in ROUTES, with the resource that narrow scopes name before it.
+
+The columns are those of WHO. A cell says what comes back: `ok` past the door (whatever the handler then says of the
+input), `in` to the sign-in page, or the status. What takes an argument is asked about the things of `world.py`, which
+integrators, the manager, the agent and the restricted agent may see; the stranger is an agent of another team.
+"""
+
+WHO = ("anonymous", "integrator", "restricted", "agent", "stranger", "manager")
+
+PUBLIC = "ok ok ok ok ok ok"
+STAFF = "in ok ok ok ok ok"
+DESK = "in 403 ok ok ok ok"
+THREAD = "in 403 ok ok 404 ok"
+MANAGERS = "in 403 403 403 403 ok"
+NOBODY = "in 403 403 403 403 403"
+
+ALL = "401 ok ok ok ok ok"
+SEEN = "401 ok ok ok 404 ok"
+SHARED = "401 ok 403 403 403 ok"  # what the whole business shares is changed by managers and integrators
+
+READ = {"GET": ALL}
+LIST = {"GET": ALL, "POST": SHARED}
+ONE = {"GET": ALL, "PATCH": SHARED, "DELETE": SHARED}
+
+
+def of(resource: str, methods: dict[str, str]) -> dict[str, str]:
+    """Rows of the API with the resource that narrow scopes name."""
+    return {method: f"{resource} {row}" for method, row in methods.items()}
+
+
+ROUTES: dict[str, dict[str, str]] = {
+    ":": {"GET": PUBLIC},  # to the inbox
+    ":set_language": {"POST": PUBLIC},
+    # the API
+    "api:schema": {"GET": PUBLIC},
+    "api:docs": {"GET": PUBLIC},
+    "api:": {"GET": "401 404 404 404 404 404"},  # what is not there
+    "api:attachment": of("messages", {"GET": SEEN}),
+    "api:attribute-list": of("attributes", LIST),
+    "api:attribute-detail": of("attributes", ONE),
+    "api:canned-answer-list": of("canned-answers", LIST),
+    "api:canned-answer-detail": of(
+        "canned-answers", {"GET": SEEN, "PATCH": "401 ok 403 403 403 ok", "DELETE": "401 ok 403 403 403 ok"}
+    ),
+    "api:contact-list": of("contacts", {"GET": ALL, "POST": ALL}),
+    "api:contact-detail": of("contacts", {"GET": SEEN, "PATCH": SEEN}),
+    "api:contact-note-list": of("contacts", {"GET": SEEN, "POST": SEEN}),
+    "api:contact-note-detail": of(
+        "contacts", {"GET": SEEN, "PATCH": "401 403 403 ok 404 403", "DELETE": "401 403 403 ok 404 ok"}
+    ),
+    "api:conversation-list": of("conversations", READ),
+    "api:conversation-detail": of("conversations", {"GET": SEEN}),
+    "api:conversation-assign": of("conversations", {"POST": SEEN}),
+    "api:conversation-priority": of("conversations", {"POST": SEEN}),
+    "api:conversation-reopen": of("conversations", {"POST": SEEN}),
+    "api:conversation-resolve": of("conversations", {"POST": SEEN}),
+    "api:conversation-snooze": of("conversations", {"POST": SEEN}),
+    "api:conversation-tags": of("conversations", {"POST": SEEN}),
+    "api:conversation-uploads": of("messages", {"POST": SEEN}),
+    "api:conversation-message-list": of("messages", {"GET": SEEN, "POST": SEEN}),
+    "api:inbox-list": of("inboxes", READ),
+    "api:inbox-detail": of("inboxes", {"GET": "401 ok ok ok 404 ok"}),
+    "api:message-detail": of("messages", {"GET": SEEN}),
+    "api:message-cancel": of("messages", {"POST": SEEN}),
+    "api:message-retry": of("messages", {"POST": SEEN}),
+    "api:product-list": of("products", LIST),
+    "api:product-detail": of("products", ONE),
+    "api:tag-list": of("tags", LIST),
+    "api:tag-detail": of("tags", ONE),
+    "api:team-list": of("staff", READ),
+    "api:team-detail": of("staff", READ),
+    "api:user-list": of("staff", READ),
+    "api:user-detail": of("staff", READ),
+    "api:webhook-event-list": of("webhook-events", {"GET": SHARED}),
+    "api:webhook-event-detail": of("webhook-events", {"GET": SHARED}),
+    # the inbox
+    "desk:inbox": {"GET": DESK},
+    "desk:list": {"GET": DESK},
+    "desk:rows": {"GET": DESK},
+    "desk:counts": {"GET": DESK},
+    "desk:filters": {"GET": DESK},
+    "desk:saved-views": {"GET": DESK, "POST": DESK},
+    "desk:bulk": {"GET": DESK, "POST": DESK},
+    "desk:bulk-undo": {"POST": DESK},
+    "desk:search": {"GET": DESK},
+    "desk:sync": {"GET": DESK},
+    "desk:preferences": {"POST": DESK},
+    "desk:settings": {"GET": DESK, "POST": DESK},
+    "desk:palette": {"GET": DESK},
+    "desk:view-as": {"POST": MANAGERS},
+    "desk:alert": {"GET": THREAD},
+    "desk:manifest": {"GET": PUBLIC},
+    "desk:service-worker": {"GET": PUBLIC},
+    "desk:fence": {"POST": MANAGERS},
+    "desk:upload": {"POST": THREAD},
+    "desk:media": {"GET": THREAD},
+    "desk:media-retry": {"POST": THREAD},
+    "desk:conversation": {"GET": THREAD},
+    "desk:messages": {"GET": THREAD, "POST": THREAD},
+    "desk:media-list": {"GET": THREAD},
+    "desk:thread-search": {"GET": THREAD},
+    "desk:note": {"POST": THREAD},
+    "desk:react": {"POST": THREAD},
+    "desk:composer": {"GET": THREAD},
+    "desk:draft": {"POST": THREAD},
+    "desk:scheduled": {"GET": THREAD, "POST": THREAD},
+    "desk:scheduled-change": {"POST": THREAD},
+    "desk:mentions": {"GET": THREAD},
+    "desk:canned": {"GET": THREAD},
+    "desk:canned-answers": {"GET": DESK, "POST": MANAGERS},
+    "desk:panel": {"GET": THREAD},
+    "desk:panel-timeline": {"GET": THREAD},
+    "desk:panel-files": {"GET": THREAD},
+    "desk:contact": {"POST": THREAD},
+    "desk:contact-tags": {"POST": THREAD},
+    "desk:contact-notes": {"GET": THREAD, "POST": THREAD},
+    "desk:header": {"GET": THREAD},
+    "desk:assign": {"POST": THREAD},
+    "desk:status": {"POST": THREAD},
+    "desk:snooze": {"POST": THREAD},
+    "desk:priority": {"POST": THREAD},
+    "desk:tags": {"GET": THREAD, "POST": THREAD},
+    "desk:pin": {"POST": THREAD},
+    "desk:read": {"POST": THREAD},
+    "desk:unread": {"POST": THREAD},
+    "desk:typing": {"POST": THREAD},
+    "desk:info": {"GET": THREAD},
+    "desk:retry": {"POST": THREAD},
+    "desk:cancel": {"POST": THREAD},
+    "desk:undo": {"POST": THREAD},
+    # the administration beside its models
+    "admin:index": {"GET": MANAGERS},
+    "admin:search": {"GET": MANAGERS},
+    "admin:app_list": {"GET": MANAGERS},
+    "admin:autocomplete": {"GET": MANAGERS},
+    "admin:jsi18n": {"GET": MANAGERS},
+    "admin:view_on_site": {"GET": "in 403 403 403 403 404"},
+    "admin:login": {"GET": "in 403 403 403 403 ok", "POST": "in 403 403 403 403 ok"},
+    "admin:logout": {"POST": "in ok ok ok ok ok"},
+    "admin:password_change": {"GET": MANAGERS},
+    "admin:password_change_done": {"GET": MANAGERS},
+    "admin:": {"GET": "in 403 403 403 403 404"},  # what is not there
+}
+
+# What a manager may do with each model in the administration; nobody else may do anything.
+PAGES: dict[str, str] = {
+    "auth_group": "list change history",
+    "catalog_product": "list add change delete history",
+    "crm_apitoken": "list add change history",
+    "crm_auditentry": "list change history",
+    "crm_contact": "list add change history",
+    "crm_customattribute": "list add change delete history",
+    "crm_tag": "list add change delete history",
+    "crm_team": "list add change delete history",
+    "crm_user": "list add change history",
+    # what a library shows of its own on PostgreSQL
+    "procrastinate_procrastinateevent": "",
+    "procrastinate_procrastinatejob": "",
+    "procrastinate_procrastinateperiodicdefer": "",
+    "procrastinate_procrastinateworker": "",
+}

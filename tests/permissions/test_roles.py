@@ -1,0 +1,79 @@
+"""Roles: what they may is in one table, and the groups say the same."""
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, Permission
+
+from crm.staff import roles
+from crm.staff.roles import Role
+from tests.factories import UserFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def names(permissions):
+    return {f"{one.content_type.app_label}.{one.codename}" for one in permissions.select_related("content_type")}
+
+
+@pytest.mark.sqlite_too
+def test_each_role_is_a_group_with_its_permissions():
+    assert set(Group.objects.values_list("name", flat=True)) == set(Role.values)
+    for group in Group.objects.all():
+        assert names(group.permissions) == set(roles.permissions_of(group.name)), group.name
+
+
+def test_every_permission_that_a_role_names_is_there():
+    known = names(Permission.objects.all())
+    assert [name for role in Role.values for name in roles.permissions_of(role) if name not in known] == []
+
+
+def test_the_groups_are_put_right_and_not_written_without_need(django_assert_max_num_queries):
+    manager = Group.objects.get(name="manager")
+    manager.permissions.clear()
+    Group.objects.get(name="agent").delete()
+    roles.write_groups()
+    assert {group.name: group.permissions.count() for group in Group.objects.all()} == {
+        role: len(roles.permissions_of(role)) for role in Role.values
+    }
+    with django_assert_max_num_queries(11):
+        roles.write_groups()
+
+
+def test_managers_may_everything_but_write_the_audit_log():
+    of_ours = Permission.objects.filter(content_type__app_label__in=roles.APPS)
+    assert names(of_ours) - roles.permissions_of("manager") == roles.NEVER
+
+
+def test_nobody_else_may_what_is_for_managers():
+    for model in ("crm.apitoken", "crm.user", "crm.team", "crm.auditentry", "conversations.whatsappaccount"):
+        app, _dot, name = model.partition(".")
+        assert apps.get_model(model)
+        for role in (Role.AGENT, Role.RESTRICTED, Role.INTEGRATOR):
+            may = roles.permissions_of(role)
+            assert not {f"{app}.{verb}_{name}" for verb in ("add", "change", "delete")} & may, (role, model)
+            assert "crm.use_administration" not in may
+
+
+@pytest.mark.parametrize("role", Role.values)
+def test_a_users_rights_are_those_of_their_role_and_cost_no_query(role, django_assert_num_queries):
+    user = UserFactory(role=role)
+    with django_assert_num_queries(0):
+        assert user.get_all_permissions() == set(roles.permissions_of(role))
+        assert all(user.has_perm(name) for name in roles.permissions_of(role))
+        assert not user.has_perm("crm.delete_auditentry")
+        assert user.has_module_perms("crm")
+
+
+def test_a01_nothing_but_the_role_gives_rights():
+    user = UserFactory(is_superuser=True)
+    user.groups.add(Group.objects.get(name="manager"))
+    user.user_permissions.add(Permission.objects.get(codename="change_user"))
+    assert not user.has_perm("crm.change_user")
+    assert not user.is_staff
+    inactive = UserFactory(manager=True, is_active=False)
+    assert not inactive.has_perm("crm.view_contact")
+    assert not inactive.get_all_permissions()
+
+
+def test_a_word_that_is_no_role_may_nothing():
+    assert roles.permissions_of("owner") == frozenset()

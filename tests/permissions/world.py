@@ -1,0 +1,113 @@
+"""What the routes of the matrix are asked about: one of everything, and somebody of every kind."""
+
+import datetime as dt
+import uuid
+
+from django.apps import apps
+from django.contrib.auth.models import Group
+from django.core.files.base import ContentFile
+from django.test import Client
+
+from catalog.products.models import Product
+from conversations.answers.models import CannedAnswer
+from conversations.ingest.models import WebhookEvent
+from conversations.messaging.models import Attachment, ScheduledMessage
+from crm.audit import log
+from crm.contacts.models import ContactNote, CustomAttribute
+from crm.foundation import clock
+from crm.foundation.secrets import seal
+from crm.staff import tokens
+from crm.staff.models import ApiToken
+from tests.factories import ConversationFactory, InboxFactory, MessageFactory, TagFactory, TeamFactory, UserFactory
+from tests.permissions.routes import Route
+from tests.permissions.table import WHO
+
+
+class World:
+    """A conversation of the agent's team that the restricted agent has, and all that hangs on it."""
+
+    def __init__(self):
+        self.team = TeamFactory()
+        self.users = {
+            "anonymous": None,
+            "integrator": UserFactory(integrator=True),
+            "restricted": UserFactory(restricted=True, teams=[self.team]),
+            "agent": UserFactory(teams=[self.team]),
+            "stranger": UserFactory(teams=[TeamFactory()]),
+            "manager": UserFactory(manager=True),
+        }
+        UserFactory(manager=True)  # the last one can do less
+        self.tag = TagFactory()
+        self.inbox = InboxFactory(teams=[self.team])
+        self.conversation = ConversationFactory(inbox=self.inbox, assignee=self.users["restricted"], team=self.team)
+        self.contact = self.conversation.contact
+        self.message = MessageFactory(conversation=self.conversation, outbound=True, status="failed")
+        self.file = Attachment.objects.create(
+            message=self.message, conversation=self.conversation, kind="image", state="stored", mime_type="image/png",
+            size=3, file=ContentFile(b"png", "x"),
+        )  # fmt: skip
+        self.planned = ScheduledMessage.objects.create(
+            conversation=self.conversation, text="Later", send_at=clock.now() + dt.timedelta(hours=2)
+        )
+        self.note = ContactNote.objects.create(contact=self.contact, text="Vegetarian", author=self.users["agent"])
+        self.attribute = CustomAttribute.objects.create(key="plan", label="Plan")
+        self.product = Product.objects.create(retailer_id="P1", name="Home", price="1.000", currency="EUR")
+        self.answer = CannedAnswer.objects.create(shortcut="hi", body="Hello", team=self.team)
+        self.event = WebhookEvent.objects.create(sealed_body=seal(b"{}"), state="processed")
+        self.token = ApiToken.objects.get(digest=tokens.digest(tokens.issue(self.users["agent"], ["read"])))
+        self.entry = log.record("created", self.tag, by=self.users["manager"])
+        self.texts = {name: tokens.issue(user, ["read", "write"]) for name, user in self.users.items() if user}
+
+    def browser(self, who):
+        """Signed in as one of WHO; what the server breaks on fails the test."""
+        client = Client()
+        if self.users[who]:
+            client.force_login(self.users[who])
+        return client
+
+    def program(self, who, scopes=None):
+        """With a token of one of WHO that opens everything, or these scopes."""
+        if not self.users[who]:
+            return Client()
+        text = tokens.issue(self.users[who], scopes) if scopes else self.texts[who]
+        return Client(headers={"Authorization": f"Bearer {text}"})
+
+    def arguments(self, route: Route):
+        """Values for the arguments of a route."""
+        if route.page:
+            app, _sep, model = route.page[0].partition("_")
+            rows = Group.objects if app == "auth" else apps.get_model(app, model)._base_manager
+            row = self._known(model) or rows.order_by("pk").first()
+            return {"object_id": row.pk if row else 1}
+        pk = {
+            "api:attachment": self.file, "desk:media": self.file, "desk:media-retry": self.file,
+            "api:attribute-detail": self.attribute, "api:canned-answer-detail": self.answer,
+            "api:contact-detail": self.contact, "api:contact-note-detail": self.note, "api:inbox-detail": self.inbox,
+            "api:message-detail": self.message, "api:message-cancel": self.message, "api:message-retry": self.message,
+            "api:product-detail": self.product, "api:tag-detail": self.tag, "api:team-detail": self.team,
+            "api:user-detail": self.users["agent"], "api:webhook-event-detail": self.event,
+            "desk:scheduled-change": self.planned,
+        }.get(route.name, self.conversation).pk  # fmt: skip
+        return {
+            "pk": pk, "contact": self.contact.pk, "conversation": self.conversation.pk,
+            "client_id": self.message.client_id, "app_label": "crm", "object_id": 1, "content_type_id": 1,
+            "url": "nothing", "uidb64": "MQ", "token": "x", "provider_id": "x",
+        }  # fmt: skip
+
+    def _known(self, model):
+        return {"user": self.users["agent"], "contact": self.contact, "apitoken": self.token, "tag": self.tag}.get(
+            model
+        )
+
+    def form(self):
+        """A form that every POST of the desk would accept."""
+        return {
+            "client_id": str(uuid.uuid4()), "text": "Hello", "message": str(self.message.client_id), "emoji": "👍",
+            "send_at": (clock.now() + dt.timedelta(hours=1)).isoformat(), "shortcut": "bye", "body": "Bye",
+            "assignee": "me", "status": "resolved", "version": self.conversation.version, "until": "reply",
+            "priority": "2", "pinned": "1", "add": self.tag.pk, "conversation": self.conversation.pk,
+            "language": "es", "theme": "dark", "field": "company", "tag": self.tag.name,
+        }  # fmt: skip
+
+
+assert set(WHO) == {"anonymous", "integrator", "restricted", "agent", "stranger", "manager"}
