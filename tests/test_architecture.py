@@ -66,9 +66,9 @@ def test_no_field_reads_the_clock_by_itself():
     ] == []
 
 
-def test_signals_are_received_only_in_reactions():
+def test_signals_are_received_in_one_place_of_each_app():
     receivers = {name_of(path) for path in modules(*APPS, "config") if connects_a_signal(path)}
-    assert receivers <= {"conversations.reactions"}
+    assert receivers <= {"conversations.reactions", "crm.signals"}
 
 
 def test_adapters_do_not_know_the_orm():

@@ -30,7 +30,7 @@ ACTIONS = {
     "sso_linked": gettext_lazy("Linked with single sign-on"),
     "second_factor_added": gettext_lazy("Second factor added"),
     "second_factor_removed": gettext_lazy("Second factor removed"),
-    "recovery_codes_made": gettext_lazy("New codes to recover with"),
+    "recovery_codes_made": gettext_lazy("New recovery codes"),
     "invited": gettext_lazy("Invited"),
     "invitation_accepted": gettext_lazy("Invitation accepted"),
     "reset_asked": gettext_lazy("New password asked for"),

@@ -76,7 +76,7 @@ def account(request: StaffRequest) -> HttpResponse:
     context = {
         "app": kinds.get(Authenticator.Type.TOTP),
         "passkeys": [one for one in mine if one.type == Authenticator.Type.WEBAUTHN],
-        "codes_left": len(codes.wrap().get_unused_codes()) if codes else None,
+        "codes_left": secondfactor.codes_left(codes) if codes else None,
         "is_required": secondfactor.is_required_of(request.user),
         "lacks": secondfactor.lacks(request.user, request.session),
         "places": sessions.places(request.user, request.session.session_key or ""),

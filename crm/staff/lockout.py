@@ -34,6 +34,7 @@ STRANGERS = Limit("account, from unknown browsers", 50, HOUR)
 ADDRESS = Limit("address", 100, FIVE_MINUTES)
 # Codes of the second step, and the password when it is asked again.
 CODES = Limit("code", 10, FIVE_MINUTES)
+CODES_OF_AN_HOUR = Limit("codes of an hour", 30, HOUR)
 # Requests for a link to choose a new password.
 MAILS = Limit("mail", 3, HOUR)
 MAILS_OF_ADDRESS = Limit("mails of address", 30, HOUR)

@@ -84,7 +84,7 @@ def send_reset_link(request: HttpRequest, email: str) -> None:
     except TooManyTries:
         is_there = False
     link = _link(request, "account_reset_password", whose, reset_tokens.make_token(whose))
-    _post(whose, "reset", link=link, hours=settings.PASSWORD_RESET_TIMEOUT // 3600, only_if=is_there)
+    _post(whose, "reset", link=link, only_if=is_there)
     note(request, "reset_asked", email)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import structlog
 from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
@@ -12,9 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from crm.audit import log
-from crm.foundation.secrets import key_ring
+from crm.foundation.secrets import InvalidToken, key_ring
 from crm.staff import lockout, members
 from crm.staff.models import User
+
+logger = structlog.get_logger(__name__)
 
 SESSION_NAME = "second_factor"
 FACTORS = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
@@ -61,11 +64,11 @@ def remove_all(user: User) -> int:
 
 def check_code(user: User, code: str) -> Authenticator | None:
     """The authenticator that this code is of, once: a code opens one door. Raises TooManyTries before it looks."""
-    tries = [(lockout.CODES, f"code {user.pk}")]
+    tries = [(lockout.CODES, f"code {user.pk}"), (lockout.CODES_OF_AN_HOUR, f"code {user.pk}")]
     lockout.count(*tries)
     code = "".join(code.split())
     for authenticator in Authenticator.objects.filter(user=user).exclude(type=Authenticator.Type.WEBAUTHN):
-        if authenticator.wrap().validate_code(code):
+        if _fits(authenticator, code):
             if not lockout.is_first("code used", f"{user.pk} {code}", CODE_SECONDS):
                 break
             lockout.forget(tries)
@@ -73,6 +76,22 @@ def check_code(user: User, code: str) -> Authenticator | None:
             return authenticator
     log.record("sign_in_failed", user, changes={"way": [None, "code"]})
     return None
+
+
+def codes_left(authenticator: Authenticator) -> int:
+    """How many of somebody's recovery codes are unused; none if nobody can read them any more."""
+    try:
+        return len(authenticator.wrap().get_unused_codes())
+    except InvalidToken:
+        return 0
+
+
+def _fits(authenticator: Authenticator, code: str) -> bool:
+    try:
+        return bool(authenticator.wrap().validate_code(code))
+    except InvalidToken:  # fails closed
+        logger.error("second factor unreadable: its encryption key is not configured", user=authenticator.user_id)
+        return False
 
 
 class MfaAdapter(DefaultMFAAdapter):
@@ -97,7 +116,8 @@ class MfaAdapter(DefaultMFAAdapter):
 
     def generate_authenticator_name(self, user: Any, type: Any) -> str:
         """What a passkey is called unless its owner calls it something."""
-        return _("Passkey %(number)d") % {"number": factors_of(user) + 1}
+        number = Authenticator.objects.filter(user=user, type=type).count() + 1
+        return _("Passkey %(number)d") % {"number": number}
 
     def get_public_key_credential_rp_entity(self) -> dict[str, str]:
         """The product at this host."""

@@ -28,7 +28,7 @@ BROWSERS = (
 )  # fmt: skip
 SYSTEMS = (
     ("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"),
-    ("CrOS", "ChromeOS"), ("Linux", "Linux"),
+    ("Linux", "Linux"),
 )  # fmt: skip
 _seen: OrderedDict[str, float] = OrderedDict()
 

@@ -4,6 +4,8 @@ from urllib.parse import urlencode
 
 import pytest
 from allauth.mfa.models import Authenticator
+from cryptography.fernet import Fernet
+from django.core.management import CommandError, call_command
 
 from conversations.desk import doorman
 from crm.audit.models import AuditEntry
@@ -221,3 +223,24 @@ def test_a02_one_cannot_do_that_for_oneself_nor_as_an_agent_nor_long_after_signi
     session.save()
     for path in (f"/admin/crm/user/{user.pk}/{act}/", f"/admin/crm/user/{user.pk}/change/", "/admin/crm/user/add/"):
         assert client.post(path)["Location"].startswith("/accounts/again/password/")
+
+
+def test_the_only_manager_is_let_in_again_from_the_server(signed_in, manager, with_app, is_in, capsys):
+    with_app(signed_in(manager))
+    call_command("remove_second_factor", manager.email.upper())
+    assert "1 second factor" in capsys.readouterr().out
+    assert is_in(signed_in(manager))
+    assert AuditEntry.objects.get(action="second_factor_removed").source == "command"
+    with pytest.raises(CommandError):
+        call_command("remove_second_factor", "nobody@example.test")
+
+
+def test_secrets_that_nobody_can_read_open_nothing(signed_in, with_app, code_of, is_in, settings):
+    user = UserFactory()
+    client = signed_in(user)
+    secret = with_app(client)
+    settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+    assert client.get("/accounts/").context["codes_left"] == 0
+    other = signed_in(user)
+    assert other.post(CODE, {"code": code_of(secret)}).status_code == 200
+    assert not is_in(other)
