@@ -70,7 +70,8 @@ def search(request: HttpRequest, words: str) -> list[SearchResult]:
 
 def _item(request: HttpRequest, icon: str, target: str, title: Any) -> dict[str, Any] | None:
     if ":" in target:
-        return {"title": title, "icon": icon, "link": reverse(target)}
+        link = reverse(target)
+        return {"title": title, "icon": icon, "link": link, "active": request.path == link}
     try:
         model = apps.get_model(target)
     except LookupError:

@@ -24,6 +24,9 @@ Json = dict[str, Any]
 VERSION = re.compile(r"v\d{1,3}\.\d{1,2}\Z")
 NEW_PROFILE = '{"about": "", "vertical": "UNDEFINED"}'
 PROFILE_LIMITS = {"about": 139, "address": 256, "description": 512, "email": 128, "vertical": 64}
+APP_FIELDS = (
+    "messages", "message_template_status_update", "phone_number_quality_update", "account_update", "account_alerts",
+)  # fmt: skip
 APP = {"link": "https://www.facebook.com/games/?app_id=1", "name": "Simulator", "id": "1"}
 
 
@@ -80,6 +83,8 @@ class Graph:
         name, edge = request.path_params["name"], request.path_params.get("edge", "")
         if not VERSION.match(request.path_params["version"]):
             raise GraphError(400, 2500, f"Unknown path components: /{name}/{edge}".rstrip("/"))
+        if (name, edge, request.method) == (APP["id"], "subscriptions", "GET"):
+            return await self._app_subscriptions(request)
         allowed = await self.allowed(request)
         for number in allowed:
             if number.phone_number_id == name:
@@ -138,6 +143,7 @@ class Graph:
             "message_template_namespace": f"simulator_{numbers[0].waba_id}",
             "account_review_status": "APPROVED",
             "currency": "EUR",
+            "primary_funding_id": "1",
         }
         return JSONResponse(_only(account, request))
 
@@ -167,6 +173,14 @@ class Graph:
         new = {name: body[name] for name in (*PROFILE_LIMITS, "websites") if name in body}
         await self._store.remember(key, json.dumps({**kept, **new}))
         return JSONResponse({"success": True})
+
+    async def _app_subscriptions(self, request: Request) -> Response:
+        """What the app listens to; asked with "app id|app secret"."""
+        token = request.headers.get("authorization", "").partition(" ")[2].strip()
+        if token not in {f"{APP['id']}|{number.app_secret}" for number in await self._numbers.all()}:
+            raise bad_token()
+        fields = [{"name": name, "version": request.path_params["version"]} for name in APP_FIELDS]
+        return JSONResponse({"data": [{"object": "whatsapp_business_account", "active": True, "fields": fields}]})
 
     async def _subscriptions(self, request: Request, numbers: list[Number]) -> Response:
         key = f"subscribed {numbers[0].waba_id}"

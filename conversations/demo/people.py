@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from catalog.products.models import Product
 from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
 from crm.contacts.models import Tag
+from crm.foundation import clock
 from crm.staff.models import Membership, Role, Team, User
 
 PASSWORD = "demo-password"
@@ -57,7 +58,11 @@ def found_house() -> House:
     teams = {key: Team.objects.create(name=name) for key, name in TEAMS.items()}
     staff = {key: _hire(key, teams) for key in STAFF}
     account = WhatsAppAccount.objects.create(
-        name="Correduría Alameda Seguros", waba_id=WABA_ID, access_token=secrets.token_urlsafe(48)
+        name="Correduría Alameda Seguros",
+        waba_id=WABA_ID,
+        access_token=secrets.token_urlsafe(48),
+        webhook_verified_at=clock.now(),
+        last_event_at=clock.now(),
     )
     AppSecret.objects.create(account=account, secret=secrets.token_hex(16))
     inboxes = {}

@@ -25,7 +25,7 @@ from conversations.desk.models import SavedView
 from conversations.messaging.models import Conversation
 from conversations.reports.filters import ConversationSetFilter
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.foundation import clock
 
 TAGS_SHOWN = 3
@@ -39,7 +39,7 @@ class ConversationAdmin(ReadOnlyAdmin):
 
     change_form_template = "admin/conversations/conversation.html"
     ordering = ("-last_activity_at", "-pk")
-    list_display = ("who", "status_word", "assignee", "team", "tag_names", "waits", "window", "active")
+    list_display = ("who", "status_word", "assigned", "of_team", "tag_names", "waits", "window", "active")
     list_filter = (
         ConversationSetFilter,
         ("status", titled(ChoicesDropdownFilter, gettext_lazy("status"))),
@@ -55,7 +55,7 @@ class ConversationAdmin(ReadOnlyAdmin):
     search_help_text = gettext_lazy("Name, number or username of the contact")
     actions = None
     readonly_fields = (
-        "contact_link", "inbox", "status_word", "assignee", "team", "tag_names", "priority_word", "window", "waits",
+        "contact_link", "number", "status_word", "assigned", "of_team", "tag_names", "priority_word", "window", "waits",
         "active", "since",
     )  # fmt: skip
     fieldsets = (
@@ -63,7 +63,7 @@ class ConversationAdmin(ReadOnlyAdmin):
             None,
             {
                 "fields": (
-                    ("contact_link", "inbox"), ("status_word", "priority_word"), ("assignee", "team"),
+                    ("contact_link", "number"), ("status_word", "priority_word"), ("assigned", "of_team"),
                     ("window", "waits"), ("active", "since"), "tag_names",
                 )
             },
@@ -99,9 +99,24 @@ class ConversationAdmin(ReadOnlyAdmin):
         return format_html('<a class="wc-link" href="{}">{}</a>', address, conversation.contact.title)
 
     @display(description=gettext_lazy("status"), label=STATUS_COLOURS)
-    def status_word(self, conversation: Conversation) -> tuple[str, str]:
+    def status_word(self, conversation: Conversation) -> Labelled:
         """Open, snoozed …"""
-        return conversation.status, conversation.get_status_display()
+        return Labelled(conversation.status, str(conversation.get_status_display()))
+
+    @display(description=gettext_lazy("number"))
+    def number(self, conversation: Conversation) -> str:
+        """Ours."""
+        return conversation.inbox.name
+
+    @display(description=gettext_lazy("assigned to"))
+    def assigned(self, conversation: Conversation) -> str:
+        """Whose it is."""
+        return conversation.assignee.name if conversation.assignee else "—"
+
+    @display(description=gettext_lazy("team"))
+    def of_team(self, conversation: Conversation) -> str:
+        """Which team's."""
+        return conversation.team.name if conversation.team else "—"
 
     @display(description=gettext_lazy("priority"))
     def priority_word(self, conversation: Conversation) -> str:
@@ -125,10 +140,10 @@ class ConversationAdmin(ReadOnlyAdmin):
         return "—" if is_over else when(conversation.waiting_since)
 
     @display(description=gettext_lazy("24-hour window"), label=WINDOW_COLOURS)
-    def window(self, conversation: Conversation) -> tuple[str, str]:
+    def window(self, conversation: Conversation) -> Labelled:
         """Whether free text may be sent now."""
         state = conversation.window_state(clock.now())
-        return state, filters.window_words().get(state, "—")
+        return Labelled(state, filters.window_words().get(state, "—"))
 
     @display(description=gettext_lazy("last activity"))
     def active(self, conversation: Conversation) -> str:
@@ -162,17 +177,27 @@ class SavedViewAdmin(AuditedAdmin):
 
     form = SavedViewForm
     ordering = ("name", "pk")
-    list_display = ("name", "owner", "team", "shows")
+    list_display = ("name", "of", "of_team", "shows")
     list_filter = (("team", titled(RelatedDropdownFilter, gettext_lazy("team"))),)
     list_filter_submit = True
     list_select_related = ("owner", "team")
     search_fields = ("name",)
-    fields = ("name", ("owner", "team"), "shows", "conditions")
-    readonly_fields = ("owner", "team", "shows", "conditions")
+    fields = ("name", ("of", "of_team"), "shows", "conditions")
+    readonly_fields = ("of", "of_team", "shows", "conditions")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody here: a view is made of what one sees in the inbox."""
         return False
+
+    @display(description=gettext_lazy("made by"))
+    def of(self, view: SavedView) -> str:
+        """Who made it."""
+        return view.owner.name if view.owner else "—"
+
+    @display(description=gettext_lazy("team"))
+    def of_team(self, view: SavedView) -> str:
+        """Who sees it beside them."""
+        return view.team.name if view.team else "—"
 
     @display(description=gettext_lazy("shows"))
     def shows(self, view: SavedView) -> SafeString:

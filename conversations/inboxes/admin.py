@@ -24,7 +24,7 @@ from conversations.inboxes.models import Inbox, WhatsAppAccount, new_verify_toke
 from conversations.inboxes.views import ask_meta, callback_url, findings_of, with_set_up
 from conversations.messaging.models import Conversation
 from crm.audit.modeladmin import AuditedAdmin, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.foundation import clock
 
 SECRETS_LISTED = 50
@@ -98,11 +98,11 @@ class WhatsAppAccountAdmin(AuditedAdmin):
         return ", ".join(inbox.name for inbox in account.inboxes.all()) or "—"
 
     @display(description=gettext_lazy("app secrets"), label={"some": "success", "several": "warning", "none": "danger"})
-    def secrets_word(self, account: Any) -> tuple[str, str]:
+    def secrets_word(self, account: Any) -> Labelled:
         """How many are active."""
         active = sum(row.is_active for row in account.app_secrets.all())
-        words = {0: ("none", _("None")), 1: ("some", _("One active"))}
-        return words.get(active, ("several", _("%(number)d active") % {"number": active}))
+        words = {0: Labelled("none", _("None")), 1: Labelled("some", _("One active"))}
+        return words.get(active, Labelled("several", _("%(number)d active") % {"number": active}))
 
     @display(description=gettext_lazy("app secrets"))
     def secrets_list(self, account: Any) -> SafeString:
@@ -138,7 +138,7 @@ class InboxAdmin(AuditedAdmin):
 
     form = InboxForm
     ordering = ("name", "pk")
-    list_display = ("who", "account", "team_names", "sending", "set_up")
+    list_display = ("who", "of_account", "team_names", "sending", "set_up")
     list_filter = (
         ("account", titled(RelatedDropdownFilter, gettext_lazy("WhatsApp account"))),
         ("teams", titled(RelatedDropdownFilter, gettext_lazy("team"))),
@@ -146,6 +146,7 @@ class InboxAdmin(AuditedAdmin):
     list_filter_submit = True
     search_fields = ("name", "display_phone_number", "phone_number_id")
     search_help_text = gettext_lazy("Name or number")
+    autocomplete_fields = ("teams",)
     readonly_fields = ("sending", "set_up")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Inbox]":
@@ -227,6 +228,11 @@ class InboxAdmin(AuditedAdmin):
     def who(self, inbox: Inbox) -> list[str]:
         """Name and number."""
         return [inbox.name, inbox.display_phone_number or inbox.phone_number_id]
+
+    @display(description=gettext_lazy("WhatsApp account"))
+    def of_account(self, inbox: Inbox) -> str:
+        """Its account."""
+        return inbox.account.name
 
     @display(description=gettext_lazy("teams"))
     def team_names(self, inbox: Any) -> str:

@@ -94,7 +94,7 @@ def _token(inbox: Inbox, check: NumberCheck | None, signals: Signals) -> _Verdic
 def _webhook(inbox: Inbox) -> _Verdict:
     account = inbox.account
     if account.webhook_verified_at:
-        return OK, _("Meta verified the address on %(day)s.") % {"day": _moment(account.webhook_verified_at)}
+        return OK, _("Meta verified the address: %(day)s") % {"day": _moment(account.webhook_verified_at)}
     if account.last_event_at:
         return OK, _("Webhooks arrive, so the address is verified.")
     return BAD, _(
@@ -109,9 +109,9 @@ def _last_event(inbox: Inbox) -> _Verdict:
         return WARN, _("None has come. Write to this number from a phone: it has to appear in the inbox in seconds.")
     if clock.real() - at > QUIET:
         return WARN, _(
-            "The last one came on %(day)s. If people have written since, look at the subscription at Meta."
+            "The last one came some time ago (%(day)s). If people have written since, look at the subscription at Meta."
         ) % {"day": _moment(at)}
-    return OK, _("Received on %(day)s.") % {"day": _moment(at)}
+    return OK, _("Received: %(day)s") % {"day": _moment(at)}
 
 
 def _signatures(inbox: Inbox, signals: Signals) -> _Verdict:
@@ -123,8 +123,8 @@ def _signatures(inbox: Inbox, signals: Signals) -> _Verdict:
     if signals.refused_at is None:
         return OK, _("No webhook has been refused for its signature.")
     words = ngettext(
-        "%(count)s webhook was refused that day, the last on %(day)s.",
-        "%(count)s webhooks were refused that day, the last on %(day)s.",
+        "%(count)s webhook was refused that day (%(day)s).",
+        "%(count)s webhooks were refused that day (the last: %(day)s).",
         signals.refused_count,
     ) % {"count": number_format(signals.refused_count, force_grouping=True), "day": _moment(signals.refused_at)}
     good = inbox.account.last_event_at

@@ -13,12 +13,10 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import (
     UnfoldAdminCheckboxSelectMultipleWidget,
     UnfoldAdminPasswordWidget,
-    UnfoldAdminSelect2MultipleWidget,
     UnfoldBooleanSwitchWidget,
 )
 
 from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
-from crm.staff.models import Team
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _HEADER = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
@@ -111,7 +109,12 @@ class AccountForm(forms.ModelForm):
         """The token goes there: encrypted, but for this very machine."""
         url = str(self.cleaned_data["graph_base_url"]).strip()
         parts = urlsplit(url)
-        if url and parts.scheme != "https" and not (settings.DEMO and parts.hostname in LOCAL):
+        if (
+            "graph_base_url" in self.changed_data
+            and url
+            and parts.scheme != "https"
+            and not (settings.DEMO and parts.hostname in LOCAL)
+        ):
             raise forms.ValidationError(_("The access token is sent to this address: it must begin with https://."))
         return url
 
@@ -145,13 +148,6 @@ class InboxForm(forms.ModelForm):
             "display_phone_number": gettext_lazy("Empty: as Meta writes it, once asked."),
             "sends_per_second": gettext_lazy("What Meta lets this number send: 80, or 1,000 if it said so."),
         }
-        widgets = {"teams": UnfoldAdminSelect2MultipleWidget}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "teams" in self.fields:
-            teams: Any = self.fields["teams"]
-            teams.queryset = Team.objects.order_by("name")
 
     def clean_phone_number_id(self) -> str:
         """As Meta writes ids."""

@@ -31,7 +31,7 @@ from conversations.messaging import deliveries
 from conversations.messaging.models import ParkedUpdate
 from crm.audit.deeds import RowDeeds
 from crm.audit.modeladmin import ReadOnlyAdmin, ReadOnlyInline, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 
 RAW_SHOWN = 100_000
 PARSED_SHOWN = 30
@@ -42,12 +42,29 @@ OUTCOME_COLOURS = {
     "quarantined": "danger",
 }  # fmt: skip
 
+# What the pipeline writes, in words for managers; what is not here is shown as it was written.
+REASONS = {
+    "phone_number_id is unknown or belongs to an account that did not sign": gettext_lazy(
+        "its number is not connected here, or belongs to an account that did not sign"
+    ),
+    "the entry's WABA is not the one of the phone_number_id": gettext_lazy("account and number do not fit together"),
+    "the entry's WABA belongs to no account that signed": gettext_lazy("it is of an account that did not sign"),
+    "sealed with an encryption key that is no longer configured": gettext_lazy("its encryption key is not configured"),
+    "given up after repeated crashes": gettext_lazy("processing it failed again and again"),
+    "a change of number or id without a usable time": gettext_lazy("a change of number without a time"),
+    "no entry": gettext_lazy("it has no entry"),
+    "entry without changes": gettext_lazy("an entry without changes"),
+    "change without value": gettext_lazy("a change without a value"),
+    "item is not an object": gettext_lazy("an item is not an object"),
+    "thread is not an object": gettext_lazy("a thread is not an object"),
+}
+
 
 class ItemInline(ReadOnlyInline):
     """Each item of the webhook and where it landed."""
 
     model = EventItem
-    fields = readonly_fields = ("position", "kind", "outcome_word", "reason", "message_link")
+    fields = readonly_fields = ("position_word", "kind_word", "outcome_word", "why", "message_link")
     per_page = ITEMS_SHOWN
     ordering = ("position",)
 
@@ -55,10 +72,25 @@ class ItemInline(ReadOnlyInline):
         """With the messages they became."""
         return super().get_queryset(request).select_related("message__conversation__contact")
 
+    @display(description=gettext_lazy("place"))
+    def position_word(self, item: EventItem) -> int:
+        """Its place in the webhook, from 1."""
+        return item.position + 1
+
+    @display(description=gettext_lazy("kind"))
+    def kind_word(self, item: EventItem) -> str:
+        """What it is, as WhatsApp calls it."""
+        return item.kind
+
+    @display(description=gettext_lazy("reason"))
+    def why(self, item: EventItem) -> str:
+        """Why it was set aside."""
+        return _in_words(item.reason)
+
     @display(description=gettext_lazy("result"), label=OUTCOME_COLOURS)
-    def outcome_word(self, item: EventItem) -> tuple[str, str]:
+    def outcome_word(self, item: EventItem) -> Labelled:
         """Where it landed."""
-        return item.outcome, item.get_outcome_display()
+        return Labelled(item.outcome, str(item.get_outcome_display()))
 
     @display(description=gettext_lazy("message"))
     def message_link(self, item: EventItem) -> SafeString | str:
@@ -80,9 +112,9 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
     list_filter_submit = True
     inlines = (ItemInline,)
     actions = ("replay",)
-    readonly_fields = ("received", "processed", "state_word", "signers", "attempts_count", "reason", "raw", "parsed")
+    readonly_fields = ("received", "processed", "state_word", "signers", "tries", "why", "raw", "parsed")
     fieldsets = (
-        (None, {"fields": (("received", "processed"), ("state_word", "signers"), ("reason", "attempts_count"))}),
+        (None, {"fields": (("received", "processed"), ("state_word", "signers"), ("why", "tries"))}),
         (gettext_lazy("As it came"), {"fields": ("raw",), "classes": ["tab"]}),
         (gettext_lazy("As it was understood"), {"fields": ("parsed",), "classes": ["tab"]}),
     )
@@ -95,7 +127,7 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
 
     def get_list_display(self, request: HttpRequest) -> tuple[Any, ...]:
         """The columns; whose secret signed is read once for the page."""
-        return "received", "state_word", _signers(request), "items_word", "reason_short", "attempts_count"
+        return "received", "state_word", _signers(request), "items_word", "reason_short", "tries"
 
     def deeds_of(self, obj: Any) -> tuple[str, ...]:
         """Another try for what was set aside."""
@@ -106,7 +138,7 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
         if obj.state != WebhookEvent.State.QUARANTINED:
             return ""
         return _("It was set aside: %(reason)s. Replay it when the cause is gone; what is known already stays.") % {
-            "reason": obj.reason
+            "reason": _in_words(obj.reason)
         }
 
     @admin.action(description=gettext_lazy("Replay"), permissions=["act"])
@@ -136,9 +168,9 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
     @display(
         description=gettext_lazy("state"), label={"pending": "info", "processed": "success", "quarantined": "danger"}
     )
-    def state_word(self, event: WebhookEvent) -> tuple[str, str]:
+    def state_word(self, event: WebhookEvent) -> Labelled:
         """Whether it waits, is done or set aside."""
-        return event.state, event.get_state_display()
+        return Labelled(event.state, str(event.get_state_display()))
 
     @display(description=gettext_lazy("signed for"))
     def signers(self, event: WebhookEvent) -> str:
@@ -150,10 +182,20 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
         """How many it holds."""
         return str(number_format(event.items_count, force_grouping=True))
 
+    @display(description=gettext_lazy("tries"))
+    def tries(self, event: WebhookEvent) -> int:
+        """How often it was tried since it was last done with."""
+        return event.attempts_count
+
+    @display(description=gettext_lazy("reason"))
+    def why(self, event: WebhookEvent) -> str:
+        """Why it was set aside, in full."""
+        return _in_words(event.reason)
+
     @display(description=gettext_lazy("reason"))
     def reason_short(self, event: WebhookEvent) -> str:
         """Why it was set aside."""
-        return Truncator(event.reason).chars(REASON_SHOWN) or "—"
+        return Truncator(_in_words(event.reason)).chars(REASON_SHOWN)
 
     @display(description=gettext_lazy("body"))
     def raw(self, event: WebhookEvent) -> SafeString:
@@ -203,12 +245,12 @@ class WaitsFilter(DropdownFilter):
 class ParkedUpdateAdmin(RowDeeds, ReadOnlyAdmin):
     """Statuses, reactions and edits that came before their message; they are applied when it comes."""
 
-    list_display = ("came", "kind_word", "inbox", "external_id_short", "state_word")
+    list_display = ("came", "kind_word", "number", "external_id_short", "state_word")
     list_filter = (WaitsFilter, ("inbox", titled(RelatedDropdownFilter, gettext_lazy("number"))))
     list_filter_submit = True
     list_select_related = ("inbox",)
     actions = ("apply_now",)
-    fields = readonly_fields = ("came", "kind_word", "inbox", "external_id", "state_word", "content")
+    fields = readonly_fields = ("came", "kind_word", "number", "of_message", "state_word", "content")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[ParkedUpdate]":
         """With its number."""
@@ -248,9 +290,19 @@ class ParkedUpdateAdmin(RowDeeds, ReadOnlyAdmin):
         return row.external_id if len(row.external_id) <= 24 else f"…{row.external_id[-24:]}"
 
     @display(description=gettext_lazy("state"), label={"waiting": "warning", "applied": "success"})
-    def state_word(self, row: ParkedUpdate) -> tuple[str, str]:
+    def state_word(self, row: ParkedUpdate) -> Labelled:
         """Whether it waits."""
-        return ("waiting", _("Waiting")) if row.applied_at is None else ("applied", _("Applied"))
+        return Labelled("waiting", _("Waiting")) if row.applied_at is None else Labelled("applied", _("Applied"))
+
+    @display(description=gettext_lazy("number"))
+    def number(self, row: ParkedUpdate) -> str:
+        """Ours."""
+        return row.inbox.name
+
+    @display(description=gettext_lazy("message"))
+    def of_message(self, row: ParkedUpdate) -> SafeString:
+        """WhatsApp's id of the message it speaks of."""
+        return format_html('<span class="wc-lines">{}</span>', row.external_id)
 
     @display(description=gettext_lazy("content"))
     def content(self, row: ParkedUpdate) -> SafeString:
@@ -273,6 +325,10 @@ def _signers(request: HttpRequest) -> Callable[[WebhookEvent], str]:
 def _named(event: WebhookEvent, names: dict[int, str]) -> str:
     ids = event.signer_ids if isinstance(event.signer_ids, list) else []
     return ", ".join(names.get(pk, f"#{pk}") for pk in ids) or "—"
+
+
+def _in_words(reason: str) -> str:
+    return str(REASONS.get(reason, reason)) or "—"
 
 
 def _filled(value: Any) -> Any:

@@ -3,29 +3,26 @@
 from collections import Counter
 from typing import Any
 
-from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import path, reverse
+from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_POST
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from conversations.channels.whatsapp import codes
 from conversations.desk import kinds
 from conversations.inboxes.models import Inbox
-from conversations.messaging import fence, outbound, schedule, settling
-from conversations.messaging.models import Attempt, Message, ScheduledMessage, SendFence
+from conversations.messaging import outbound, schedule, settling
+from conversations.messaging.models import Attempt, Message, ScheduledMessage
 from conversations.reports.filters import MessageSetFilter, PeriodFilter
 from crm.audit.deeds import RowDeeds
 from crm.audit.modeladmin import ReadOnlyAdmin, ReadOnlyInline, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 
 PREVIEW = 80
 REASONS_READ = 1000
@@ -68,8 +65,18 @@ class AttemptInline(ReadOnlyInline):
     """Each try to send the message."""
 
     model = Attempt
-    fields = readonly_fields = ("outcome", "began", "ended", "why", "reference")
+    fields = readonly_fields = ("result", "began", "ended", "why", "sent_as")
     verbose_name_plural = gettext_lazy("Attempts")
+
+    @display(description=gettext_lazy("result"))
+    def result(self, attempt: Attempt) -> str:
+        """What came of it."""
+        return str(attempt.get_outcome_display())
+
+    @display(description=gettext_lazy("reference"))
+    def sent_as(self, attempt: Attempt) -> str:
+        """What statuses of this attempt carry."""
+        return str(attempt.reference)
 
     @display(description=gettext_lazy("began"))
     def began(self, attempt: Attempt) -> str:
@@ -106,12 +113,12 @@ class MessageAdmin(RowDeeds, ReadOnlyAdmin):
     inlines = (AttemptInline,)
     actions = ("arrived", "did_not_arrive", "send_again", "cancel")
     readonly_fields = (
-        "contact", "moment", "who", "kind", "body", "number", "status_word", "reason", "details", "external_id",
+        "contact", "moment", "who", "kind_word", "body", "number", "status_word", "reason", "details", "wamid",
         "times",
     )  # fmt: skip
     fieldsets = (
-        (None, {"fields": (("contact", "number"), ("moment", "who"), "kind", "body")}),
-        (gettext_lazy("Delivery"), {"fields": (("status_word", "times"), ("reason", "details"), "external_id")}),
+        (None, {"fields": (("contact", "number"), ("moment", "who"), "kind_word", "body")}),
+        (gettext_lazy("Delivery"), {"fields": (("status_word", "times"), ("reason", "details"), "wamid")}),
     )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -211,9 +218,9 @@ class MessageAdmin(RowDeeds, ReadOnlyAdmin):
         return format_html('<span class="wc-lines" dir="auto">{}</span>', text)
 
     @display(description=gettext_lazy("state"), label=STATUS_COLOURS)
-    def status_word(self, message: Message) -> tuple[str, str]:
+    def status_word(self, message: Message) -> Labelled:
         """How far it came."""
-        return message.status, message.get_status_display()
+        return Labelled(message.status, str(message.get_status_display()))
 
     @display(description=gettext_lazy("reason"))
     def reason(self, message: Message) -> str:
@@ -226,6 +233,16 @@ class MessageAdmin(RowDeeds, ReadOnlyAdmin):
     def details(self, message: Message) -> str:
         """Code and explanation as they came."""
         return " · ".join(part for part in (message.error_code, message.error_details) if part) or "—"
+
+    @display(description=gettext_lazy("kind"))
+    def kind_word(self, message: Message) -> str:
+        """Text, photo, order …"""
+        return str(kinds.WORDS.get(message.kind, "")) or (_("Text") if message.kind == "text" else message.kind)
+
+    @display(description=gettext_lazy("WhatsApp's id"))
+    def wamid(self, message: Message) -> SafeString:
+        """By which Meta speaks of it."""
+        return format_html('<span class="wc-lines">{}</span>', message.external_id or "—")
 
     @display(description=gettext_lazy("times"))
     def times(self, message: Message) -> SafeString:
@@ -243,12 +260,12 @@ class MessageAdmin(RowDeeds, ReadOnlyAdmin):
 class ScheduledMessageAdmin(RowDeeds, ReadOnlyAdmin):
     """What agents have written to be sent later."""
 
-    list_display = ("contact", "author", "leaves", "preview", "state_word", "why")
+    list_display = ("contact", "by", "leaves", "preview", "state_word", "why")
     list_filter = (("state", titled(ChoicesDropdownFilter, gettext_lazy("state"))),)
     list_filter_submit = True
     list_select_related = ("conversation__contact", "author")
     actions = ("cancel",)
-    fields = readonly_fields = ("contact", "author", "leaves", "preview", "unless_answered", "state_word", "why")
+    fields = readonly_fields = ("contact", "by", "leaves", "condition", "preview", "state_word", "why")
 
     def deeds_of(self, obj: Any) -> tuple[str, ...]:
         """Cancel what waits."""
@@ -267,6 +284,16 @@ class ScheduledMessageAdmin(RowDeeds, ReadOnlyAdmin):
         address = reverse("admin:conversations_conversation_change", args=[row.conversation_id])
         return format_html('<a class="wc-link" href="{}">{}</a>', address, row.conversation.contact.title)
 
+    @display(description=gettext_lazy("by"))
+    def by(self, row: ScheduledMessage) -> str:
+        """In whose name it is sent."""
+        return row.author.name if row.author else "—"
+
+    @display(description=gettext_lazy("condition"))
+    def condition(self, row: ScheduledMessage) -> str:
+        """Whether an answer of the person makes it needless."""
+        return _("Only if the person has not written meanwhile.") if row.unless_answered else "—"
+
     @display(description=gettext_lazy("leaves"))
     def leaves(self, row: ScheduledMessage) -> str:
         """When it is to be sent."""
@@ -281,86 +308,14 @@ class ScheduledMessageAdmin(RowDeeds, ReadOnlyAdmin):
         description=gettext_lazy("state"),
         label={"waiting": "info", "sent": "success", "refused": "danger", "cancelled": ""},
     )
-    def state_word(self, row: ScheduledMessage) -> tuple[str, str]:
+    def state_word(self, row: ScheduledMessage) -> Labelled:
         """Whether it waits, left or not."""
-        return row.state, row.get_state_display()
+        return Labelled(row.state, str(row.get_state_display()))
 
     @display(description=gettext_lazy("reason"))
     def why(self, row: ScheduledMessage) -> str:
         """Why it was not sent."""
         return str(REFUSALS.get(row.reason, row.reason)) or "—"
-
-
-@admin.register(SendFence)
-class SendFenceAdmin(ReadOnlyAdmin):
-    """Stops of sending: whether one stands now, and those that were."""
-
-    list_display = ("reason_word", "raised", "lifted", "lifted_by")
-    list_select_related = ("lifted_by",)
-    list_before_template = "admin/conversations/fence.html"
-    fields = readonly_fields = ("reason_word", "raised", "lifted", "lifted_by")
-    actions = None
-
-    def get_urls(self) -> list[Any]:
-        """To stop and to let go."""
-        views = (("raise", self.raise_view), ("lift", self.lift_view))
-        own = [
-            path(f"{name}/", self.admin_site.admin_view(require_POST(view)), name=f"conversations_sendfence_{name}")
-            for name, view in views
-        ]
-        return [*own, *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """With what stands now and what waits."""
-        standing = fence.current()
-        state = {
-            "fence_standing": standing,
-            "fence_waiting": fence.waiting(),
-            "fence_may": self._may(request, "change"),
-        }
-        return super().changelist_view(request, {**(extra_context or {}), **state})
-
-    def raise_view(self, request: HttpRequest) -> HttpResponse:
-        """Nothing leaves from now on."""
-        self._check(request)
-        with transaction.atomic():
-            self.audit(request, "sending_stopped", fence.raise_(SendFence.Reason.MANUAL))
-        self.message_user(request, _("Sending is stopped. Messages are kept and wait."), messages.WARNING)
-        return self._back()
-
-    def lift_view(self, request: HttpRequest) -> HttpResponse:
-        """Messages leave again; those that wait are cancelled first if that is asked."""
-        self._check(request)
-        standing = fence.current()
-        if standing is None:
-            return self._back()
-        user: Any = request.user
-        cancelled = fence.lift(user, cancel_waiting=request.POST.get("waiting") == "cancel")
-        self.audit(request, "sending_resumed", standing, {"cancelled": [None, cancelled]})
-        self.message_user(request, _("Messages are sent again."), messages.SUCCESS)
-        return self._back()
-
-    def _check(self, request: HttpRequest) -> None:
-        if not self._may(request, "change"):
-            raise PermissionDenied
-
-    def _back(self) -> HttpResponse:
-        return HttpResponseRedirect(reverse("admin:conversations_sendfence_changelist"))
-
-    @display(description=gettext_lazy("reason"))
-    def reason_word(self, row: SendFence) -> str:
-        """Why."""
-        return str(row.get_reason_display())
-
-    @display(description=gettext_lazy("stopped"))
-    def raised(self, row: SendFence) -> str:
-        """When it began."""
-        return when(row.raised_at)
-
-    @display(description=gettext_lazy("until"))
-    def lifted(self, row: SendFence) -> str:
-        """When it ended."""
-        return when(row.lifted_at) if row.lifted_at else _("It stands")
 
 
 def _shortened(code: str) -> str:

@@ -11,23 +11,28 @@ from unfold.decorators import display
 
 from conversations.notices.models import Notice
 from crm.audit.modeladmin import ReadOnlyAdmin, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 
 
 @admin.register(Notice)
 class NoticeAdmin(ReadOnlyAdmin):
     """Mentions of colleagues in private notes."""
 
-    list_display = ("moment", "user", "by", "contact", "seen")
+    list_display = ("moment", "whom", "by", "contact", "seen")
     list_filter = (("user", titled(AutocompleteSelectFilter, gettext_lazy("who"))),)
     list_filter_submit = True
     list_select_related = ("user", "message__author", "conversation__contact")
-    fields = readonly_fields = ("moment", "user", "by", "contact", "seen")
+    fields = readonly_fields = ("moment", "whom", "by", "contact", "seen")
 
     @display(description=gettext_lazy("when"))
     def moment(self, notice: Notice) -> str:
         """When the note was written."""
         return when(notice.created_at)
+
+    @display(description=gettext_lazy("who"))
+    def whom(self, notice: Notice) -> str:
+        """Who was mentioned."""
+        return notice.user.name
 
     @display(description=gettext_lazy("by"))
     def by(self, notice: Notice) -> str:
@@ -42,6 +47,6 @@ class NoticeAdmin(ReadOnlyAdmin):
         return format_html('<a class="wc-link" href="{}?at={}">{}</a>', address, notice.message.client_id, title)
 
     @display(description=gettext_lazy("seen"), label={"seen": "success", "unseen": "warning"})
-    def seen(self, notice: Notice) -> tuple[str, str]:
+    def seen(self, notice: Notice) -> Labelled:
         """Whether they have opened the conversation since."""
-        return ("seen", when(notice.read_at)) if notice.read_at else ("unseen", _("Not yet"))
+        return Labelled("seen", when(notice.read_at)) if notice.read_at else Labelled("unseen", _("Not yet"))

@@ -12,7 +12,7 @@ from conversations.reports.sets import CONVERSATIONS, MESSAGES, PARAMETER, Named
 
 
 class _SetFilter(DropdownFilter):
-    title = gettext_lazy("which")
+    title = gettext_lazy("set")
     parameter_name = PARAMETER
     sets: ClassVar[dict[str, NamedSet]] = {}
 

@@ -27,7 +27,7 @@ class NamedSet:
 
 OPEN = Q(status=Conversation.Status.OPEN)
 CONVERSATIONS: dict[str, NamedSet] = {
-    "open": NamedSet(gettext_lazy("Open"), lambda: OPEN),
+    "open": NamedSet(gettext_lazy("Open conversations"), lambda: OPEN),
     "overdue": NamedSet(gettext_lazy("Waiting too long"), lambda: OPEN & Q(waiting_since__lt=clock.now() - goal())),
     "waiting": NamedSet(gettext_lazy("Waiting for an answer"), lambda: OPEN & Q(waiting_since__isnull=False)),
     "unassigned": NamedSet(gettext_lazy("Of nobody"), lambda: OPEN & Q(assignee=None)),
@@ -39,7 +39,7 @@ MESSAGES: dict[str, NamedSet] = {
         lambda: Q(status__in=[Message.Status.QUEUED, Message.Status.CLAIMED, Message.Status.SENDING]),
     ),
     "unknown": NamedSet(gettext_lazy("Not confirmed"), lambda: Q(status=Message.Status.UNKNOWN)),
-    "failed": NamedSet(gettext_lazy("Not delivered"), lambda: Q(status=Message.Status.FAILED), is_of_period=True),
+    "failed": NamedSet(gettext_lazy("Failed messages"), lambda: Q(status=Message.Status.FAILED), is_of_period=True),
     "answers": NamedSet(
         gettext_lazy("Answers to who waited"), lambda: Q(answered_after__isnull=False), is_of_period=True
     ),

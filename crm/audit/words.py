@@ -2,7 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
@@ -43,7 +43,6 @@ ACTIONS = {
     "cancelled": gettext_lazy("Cancelled"),
     "applied": gettext_lazy("Applied"),
     "checked": gettext_lazy("Set-up checked"),
-    "rotated": gettext_lazy("Secret rotated"),
     "sending_stopped": gettext_lazy("Sending stopped"),
     "sending_resumed": gettext_lazy("Sending goes on"),
 }
@@ -56,6 +55,16 @@ class Change:
     field: str
     before: str
     after: str
+
+
+class Labelled(NamedTuple):
+    """A value with its word: a coloured label in a list (`display(label=…)`), the word alone on a page."""
+
+    value: str
+    word: str
+
+    def __str__(self) -> str:
+        return self.word
 
 
 def action_word(action: str) -> str:

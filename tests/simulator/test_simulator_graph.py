@@ -210,3 +210,12 @@ async def test_addresses_live_5_minutes_uploads_30_days_inbound_files_7(client, 
     await client.api("clock", {"advance": 23 * 24 * 3600})
     assert (await client.graph("GET", key))[0] == 400
     assert (client.data_dir / "clock").read_text().strip() == str(31 * 24 * 3600)
+
+
+async def test_only_the_app_itself_learns_what_it_listens_to(client):
+    status, body = await client.graph("GET", "1/subscriptions", headers={"Authorization": "Bearer 1|first secret"})
+    assert status == 200
+    assert "messages" in [field["name"] for field in body["data"][0]["fields"]]
+    for token in ("first token", "1|wrong", ""):
+        answer = await client.graph("GET", "1/subscriptions", headers={"Authorization": f"Bearer {token}"})
+        assert error_of(answer) == (401, 190, None)

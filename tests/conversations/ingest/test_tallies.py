@@ -1,0 +1,97 @@
+"""What the webhook address counts: refused signatures, handshakes, the last webhook; never a write per request."""
+
+import asyncio
+import threading
+import urllib.parse
+
+import pytest
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
+
+from conversations.inboxes.models import WhatsAppAccount
+from conversations.ingest import tallies as module
+from conversations.ingest.models import RefusedWebhooks
+from conversations.ingest.tallies import Tallies
+from crm.foundation import clock
+from tests.webhooks import ask, recorded
+
+FLOOD = 300
+
+
+@pytest.fixture
+def tallies(monkeypatch):
+    own = Tallies()
+    monkeypatch.setattr("conversations.ingest.receiver.tallies", own)
+    return own
+
+
+@pytest.mark.sqlite_too
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("fresh_keys", "writer")
+def test_refused_webhooks_handshakes_and_events_are_counted(inbox, tallies):
+    wrong = [(b"x-hub-signature-256", b"sha256=" + b"0" * 64)]
+    for _ in range(5):
+        assert ask(b"{}", headers=wrong)[0] == 401
+    assert not RefusedWebhooks.objects.exists()
+    token = {"hub.mode": "subscribe", "hub.challenge": "1", "hub.verify_token": inbox.account.verify_token}
+    assert ask(b"", "GET", [], urllib.parse.urlencode(token))[0] == 200
+    assert ask(str(recorded("text")).encode())[0] == 200
+    tallies.write()
+    row = RefusedWebhooks.objects.get()
+    assert (row.count, row.day) == (5, clock.real().date())
+    account = WhatsAppAccount.objects.get(pk=inbox.account_id)
+    assert account.webhook_verified_at
+    assert account.last_event_at
+
+
+@pytest.mark.django_db
+def test_a_flood_of_bad_signatures_is_written_in_a_few_statements(tallies):
+    async def flood():
+        for _ in range(FLOOD):
+            tallies.note_refused()
+
+    for _ in range(2):
+        asyncio.run(flood())
+        with CaptureQueriesContext(connection) as queries:
+            tallies.write()
+        assert len(queries) <= 7
+    assert RefusedWebhooks.objects.get().count == 2 * FLOOD
+
+
+def test_many_requests_are_one_writing(tallies, monkeypatch):
+    written, stored = threading.Event(), []
+
+    def store(counts):
+        stored.append(counts)
+        written.set()
+
+    monkeypatch.setattr(module, "_store", store)
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.01)
+
+    async def flood():
+        for _ in range(FLOOD):
+            tallies.note_refused()
+        assert await asyncio.to_thread(written.wait, 30)
+
+    asyncio.run(flood())
+    assert [sum(counts.refused.values()) for counts in stored] == [FLOOD]
+
+
+def test_what_cannot_be_written_is_counted_on(tallies, monkeypatch):
+    async def one(day_of):
+        tallies.note_refused()
+        tallies.note_event([day_of])
+
+    def away(counts):
+        raise OperationalError
+
+    asyncio.run(one(1))
+    monkeypatch.setattr(module, "_store", away)
+    with pytest.raises(OperationalError):
+        tallies.write()
+    asyncio.run(one(2))
+    stored = []
+    monkeypatch.setattr(module, "_store", stored.append)
+    tallies.write()
+    assert sum(stored[0].refused.values()) == 2
+    assert set(stored[0].heard_at) == {1, 2}
