@@ -236,6 +236,7 @@ class Stage:
             ENCRYPTION_KEYS=KEY,
             ALLOWED_HOSTS="127.0.0.1",
             HTTPS="0",
+            MANAGERS_NEED_SECOND_FACTOR="0",
             DATABASE_URL=database_url,
             WORK="none",
             LOG_LEVEL="WARNING",

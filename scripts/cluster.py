@@ -122,6 +122,7 @@ class Cluster:
             "ENCRYPTION_KEYS": Fernet.generate_key().decode(),
             "ALLOWED_HOSTS": "127.0.0.1,localhost",
             "HTTPS": "0",
+            "MANAGERS_NEED_SECOND_FACTOR": "0",
             "DATA_DIR": str(data),
             "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.redis.url if self.redis else "",
