@@ -227,7 +227,10 @@ ACCOUNT_RATE_LIMITS = MFA_RATE_LIMITS = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
 MFA_ADAPTER = "crm.staff.secondfactor.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
-MFA_FORMS = {"authenticate": "crm.staff.signin_forms.CodeForm", "reauthenticate": "crm.staff.signin_forms.CodeAgainForm"}
+MFA_FORMS = {
+    "authenticate": "crm.staff.signin_forms.CodeForm",
+    "reauthenticate": "crm.staff.signin_forms.CodeAgainForm",
+}
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 MFA_TOTP_ISSUER = "Ventanilla"
