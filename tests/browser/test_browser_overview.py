@@ -18,8 +18,7 @@ pytestmark = pytest.mark.browser
 LISTS = "/admin/conversations/"
 PAGES = (
     "/admin/", f"{LISTS}conversation/@/change/", f"{LISTS}message/@/change/", f"{LISTS}inbox/@/setup/",
-    f"{LISTS}inbox/@/change/", f"{LISTS}whatsappaccount/@/change/", f"{LISTS}sendfence/",
-    f"{LISTS}cannedanswer/@/change/",
+    f"{LISTS}whatsappaccount/@/change/", f"{LISTS}sendfence/",
 )  # fmt: skip
 OpenAdmin = Callable[..., Page]
 

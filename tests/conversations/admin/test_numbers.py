@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from conversations.inboxes import rotation
+from conversations.inboxes import checkup, rotation
 from conversations.inboxes.models import AppSecret, Inbox, NumberCheck, WhatsAppAccount
 from conversations.ingest.models import RefusedWebhooks
 from crm.audit.models import AuditEntry
@@ -30,8 +30,9 @@ def graph():
 
 
 @pytest.fixture
-def inbox(graph, factories):
-    """A number of its own path at Meta."""
+def inbox(graph, factories, monkeypatch):
+    """A number of its own path at Meta, which is given all the time it needs."""
+    monkeypatch.setattr(checkup, "ANSWER_SECONDS", 120)
     account = factories.AccountFactory(graph_base_url=graph.url, access_token=TOKEN, app_secret=SECRET)
     inbox = factories.InboxFactory(account=account, teams=[factories.TeamFactory(name="Sales")], name="Main")
     number = {"id": "1", "display_phone_number": "+34 910 111 222", "quality_rating": "GREEN", "status": "CONNECTED",
