@@ -24,14 +24,14 @@ class OnlyLooking(Refusal):
 
 def allowed(viewer: User, seen: User | None) -> User | None:
     """`seen` if this viewer may see the inbox as they do; None otherwise."""
-    if seen is None or seen.pk == viewer.pk or not viewer.is_manager or not viewer.may_use_desk:
+    if seen is None or seen.pk == viewer.pk or not viewer.has_perm("crm.look_as_others") or not viewer.may_use_desk:
         return None
     return seen if seen.may_use_desk else None
 
 
 def candidates(viewer: User) -> QuerySet[User]:
     """Whose inbox this viewer may look at."""
-    if not viewer.is_manager:
+    if not viewer.has_perm("crm.look_as_others"):
         return User.objects.none()
     return User.objects.filter(is_active=True).exclude(role=Role.INTEGRATOR).exclude(pk=viewer.pk)
 

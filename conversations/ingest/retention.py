@@ -19,7 +19,8 @@ from conversations.live.models import LiveHint
 from conversations.messaging import media, media_budget
 from conversations.messaging.models import Attachment, MediaAttempt, ParkedUpdate, PortfolioUse
 from crm.foundation import clock
-from crm.staff import sessions
+from crm.staff import idempotency, sessions
+from crm.staff.models import StoredAnswer
 from crm.staff.signin_models import StaffSession, Tries
 
 EVENTS_KEPT = dt.timedelta(days=7)
@@ -98,6 +99,7 @@ RULES = (
     Rule("failed calls for files", MediaAttempt.objects.all, "started_at", media_budget.KEPT),
     Rule("people written to", PortfolioUse.objects.all, "used_at", PORTFOLIO_KEPT),
     Rule("counts of refused webhooks", RefusedWebhooks.objects.all, "last_at", REFUSED_KEPT),
+    Rule("answers kept for repeated requests", StoredAnswer.objects.all, "created_at", idempotency.KEPT, in_order=True),
     Rule("ended sessions", Session.objects.all, "expire_date", dt.timedelta()),
     Rule("notes of ended sessions", StaffSession.objects.all, "last_seen_at", sessions.kept()),
     Rule("tries to sign in", Tries.objects.all, "ends_at", dt.timedelta()),

@@ -74,23 +74,22 @@ class AuditedAdmin(ModelAdmin):
     # Who may
 
     def _may(self, request: HttpRequest, verb: str) -> bool:
-        user: Any = request.user
-        return bool(user.is_manager or user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}"))
+        return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}")
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Managers, and whoever has been given it."""
+        """Whose role carries it."""
         return self._may(request, "view") or self._may(request, "change")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Managers, and whoever has been given it."""
+        """Whose role carries it."""
         return self._may(request, "add")
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Managers, and whoever has been given it."""
+        """Whose role carries it."""
         return self._may(request, "change")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Managers, and whoever has been given it."""
+        """Whose role carries it."""
         return self._may(request, "delete")
 
     def has_module_permission(self, request: HttpRequest) -> bool:

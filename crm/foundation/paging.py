@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 from django.core import signing
 from django.db.models import Model, Q
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from rest_framework import exceptions
 from rest_framework.pagination import BasePagination
 from rest_framework.request import Request
@@ -53,7 +52,7 @@ class NewestFirstCursor(BasePagination):
 
     def get_schema_operation_parameters(self, view: APIView) -> list[dict[str, Any]]:
         """OpenAPI's words for the two parameters."""
-        cursor = {"description": str(gettext_lazy("Taken from `next`.")), "schema": {"type": "string"}}
+        cursor = {"description": "Taken from `next`.", "schema": {"type": "string"}}
         size = {"schema": {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}}
         return [
             {"name": name, "in": "query", "required": False, **rest}

@@ -56,7 +56,7 @@ class _Problem(Response):
     """JSON, whatever else an address speaks."""
 
     @property
-    def rendered_content(self) -> bytes:
+    def rendered_content(self) -> bytes:  # type: ignore[override]
         """The bytes of the body."""
         self.headers["Content-Type"] = CONTENT_TYPE
         return orjson.dumps(self.data, default=str, option=orjson.OPT_NON_STR_KEYS)

@@ -23,9 +23,9 @@ from unfold.decorators import action, display
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
 from crm.audit.words import when
 from crm.foundation import clock
-from crm.staff import members, passwords, secondfactor, tokens
+from crm.staff import members, passwords, roles, secondfactor, tokens
 from crm.staff.forms import TeamForm, TokenForm, UserForm
-from crm.staff.models import ApiToken, Team, User
+from crm.staff.models import ApiToken, Role, Team, User
 
 NAMES_SHOWN = 5
 
@@ -335,13 +335,18 @@ class RoleAdmin(ReadOnlyAdmin):
     """What each role may do, to look up."""
 
     ordering = ("name", "pk")
-    list_display = ("name",)
-    fields = readonly_fields = ("name", "permission_names")
+    list_display = ("role_name",)
+    fields = readonly_fields = ("role_name", "rights")
+
+    @display(description=gettext_lazy("role"))
+    def role_name(self, group: Group) -> str:
+        """As users have it."""
+        return str(Role(group.name).label) if group.name in Role.values else group.name
 
     @display(description=gettext_lazy("permissions"))
-    def permission_names(self, group: Group) -> str:
-        """One to a line."""
-        return "\n".join(str(permission) for permission in group.permissions.select_related("content_type")) or "—"
+    def rights(self, group: Group) -> str:
+        """A line for each thing: which of it."""
+        return "\n".join(roles.described(group.name)) or "—"
 
 
 def _ask_who_it_is(request: HttpRequest) -> None:

@@ -28,9 +28,8 @@ class AdministrationSite(UnfoldAdminSite):
     index_title = _("Overview")
 
     def has_permission(self, request: HttpRequest) -> bool:
-        """Active managers only."""
-        user: Any = request.user
-        return bool(user.is_active and getattr(user, "is_manager", False))
+        """Whose role carries it: managers."""
+        return request.user.has_perm("crm.use_administration")
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """What every page knows; the choice of a language comes back to the page."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
@@ -64,6 +63,8 @@ class HasToken(permissions.BasePermission):
 class MayUse(permissions.BasePermission):
     """The one check of an address: a scope of the token for its resource, and the permission of the user's role."""
 
+    message: str
+
     def has_permission(self, request: Request, view: "APIView") -> bool:
         """Nothing is allowed without a token, nor at an address that does not say what it is about."""
         token: Any = request.auth
@@ -77,7 +78,7 @@ class MayUse(permissions.BasePermission):
             return False
         if not hasattr(view, (request.method or "").lower()):
             return True  # to be told that there is no such method
-        self.message = gettext_lazy("The role of this token's user does not allow this. Use a token of somebody else.")
+        self.message = _("The role of this token's user does not allow this. Use a token of somebody else.")
         return token.user.has_perm(view.permission_now())
 
 
@@ -171,4 +172,4 @@ class TokenScheme(OpenApiAuthenticationExtension):
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         """OpenAPI's words for a Bearer token."""
-        return {"type": "http", "scheme": "bearer", "description": str(gettext_lazy("A token: `vt_…`."))}
+        return {"type": "http", "scheme": "bearer", "description": "A token: `vt_…`."}

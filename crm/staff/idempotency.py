@@ -94,7 +94,8 @@ def _fingerprint(request: Request) -> str:
     if not request.FILES:
         found.update(orjson.dumps(request.data, option=orjson.OPT_SORT_KEYS))
         return found.hexdigest()
-    for name, value in sorted(request.data.items(), key=lambda pair: str(pair[0])):
+    parts: Any = request.data
+    for name, value in sorted(parts.items()):
         found.update(f"\n{name}:".encode())
         if isinstance(value, UploadedFile):
             found.update(f"{value.name} {value.size}\n".encode())

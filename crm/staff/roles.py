@@ -19,6 +19,13 @@ class Role(models.TextChoices):
 
 APPS = ("crm", "catalog", "conversations")
 VERBS = {"v": "view", "a": "add", "c": "change", "d": "delete"}
+VERB_WORDS = {"view": _("view"), "add": _("add"), "change": _("change"), "delete": _("delete")}
+MORE_WORDS = {
+    "crm.use_inbox": _("use the inbox"),
+    "crm.use_administration": _("use the administration"),
+    "crm.see_everything": _("see every contact and conversation"),
+    "crm.look_as_others": _("look at the inbox as somebody else"),
+}
 # Nobody writes the audit log by hand.
 NEVER = frozenset({"crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry"})
 
@@ -52,7 +59,7 @@ _MORE = {
 def permissions_of(role: str) -> frozenset[str]:
     """The permissions of a role, as `app.verb_model`; none for a word that is no role."""
     if role == Role.MANAGER:
-        return _everything() - NEVER
+        return _everything() - NEVER | {"auth.view_group"}
     if role not in Role.values:
         return frozenset()
     column = 0 if role == Role.INTEGRATOR else 1
@@ -64,7 +71,7 @@ def write_groups() -> None:
     """Make the groups say what the roles may: for the administration, and for whoever asks Django. Writes only what
     differs.
     """
-    rows = Permission.objects.filter(content_type__app_label__in=APPS).select_related("content_type")
+    rows = Permission.objects.select_related("content_type")
     known = {f"{row.content_type.app_label}.{row.codename}": row.pk for row in rows}
     with transaction.atomic():
         for role in Role.values:
@@ -72,6 +79,25 @@ def write_groups() -> None:
             wanted = {known[name] for name in permissions_of(role) if name in known}
             if wanted != set(group.permissions.values_list("pk", flat=True)):
                 group.permissions.set(wanted)
+
+
+def described(role: str) -> list[str]:
+    """A line for each thing a role may do something with, in the active language: "contacts: view, add"."""
+    found: dict[str, list[str]] = {}
+    for name in permissions_of(role):
+        app, _dot, codename = name.partition(".")
+        verb, _sep, model = codename.partition("_")
+        if verb in VERB_WORDS and model in apps.get_app_config(app).models:
+            subject = str(apps.get_model(app, model)._meta.verbose_name_plural)
+        else:
+            verb, subject = "", str(MORE_WORDS.get(name, name))
+        found.setdefault(subject, []).append(verb)
+    words = {verb: str(word) for verb, word in VERB_WORDS.items()}
+    lines = []
+    for subject, verbs in sorted(found.items(), key=lambda pair: pair[0].casefold()):
+        said = ", ".join(words[verb] for verb in words if verb in verbs)
+        lines.append(f"{subject}: {said}" if said else subject)
+    return lines
 
 
 def _permission(model: str, verb: str) -> str:

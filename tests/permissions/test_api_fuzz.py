@@ -10,7 +10,7 @@ import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connection, transaction
 from schemathesis import GenerationMode
 from schemathesis.checks import FailureGroup, not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -37,8 +37,11 @@ CHECKS = [
 
 
 @pytest.fixture
-def one_connection():
-    """Requests leave the test's own connection open."""
+def one_connection(db):
+    """Requests leave the test's own connection open, and so does PostgreSQL, however long a case is thought about."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield

@@ -3,6 +3,7 @@
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.utils import translation
 
 from crm.staff import roles
 from crm.staff.roles import Role
@@ -73,6 +74,14 @@ def test_a01_nothing_but_the_role_gives_rights():
     inactive = UserFactory(manager=True, is_active=False)
     assert not inactive.has_perm("crm.view_contact")
     assert not inactive.get_all_permissions()
+
+
+def test_what_a_role_may_can_be_read():
+    with translation.override("en"):
+        lines = roles.described("agent")
+        assert "use the inbox" in lines
+        assert "contacts: view, add, change" in lines
+        assert all("_" not in line for role in Role.values for line in roles.described(role))
 
 
 def test_a_word_that_is_no_role_may_nothing():

@@ -10,16 +10,19 @@ from conversations.answers import editing, filling
 from conversations.answers.models import CannedAnswer
 from conversations.desk.forms import BadForm, read_pk
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from crm.foundation.errors import Refusal
 from crm.staff.models import Team
 
 SHOWN = 8
 LISTED = 200
+MAY_EDIT = "conversations.change_cannedanswer"
 
 
-class ManagersOnly(BadForm):
+class ManagersOnly(Refusal):
     """Agents use what managers keep."""
 
     code = "managers_only"
+    http_status = 403
 
 
 @desk_view("GET")
@@ -31,7 +34,7 @@ def find(request: DeskRequest) -> HttpResponse:
     chosen = conversation_or_404(request, pk)
     found = CannedAnswer.objects.visible_to(request.user).search(request.GET.get("q", "")[:100])[:SHOWN]
     answers = [{"answer": one, "text": filling.filled(one.body, chosen, request.user)} for one in found]
-    return render(request, "inbox/_suggest.html", {"answers": answers, "may_edit": request.user.is_manager})
+    return render(request, "inbox/_suggest.html", {"answers": answers, "may_edit": request.user.has_perm(MAY_EDIT)})
 
 
 @desk_view("GET", "POST")
@@ -39,7 +42,7 @@ def answers(request: DeskRequest) -> HttpResponse:
     """The dialog with all answers; POST `save` or `delete`, by managers."""
     if request.method == "GET":
         return _dialog(request)
-    if not request.user.is_manager:
+    if not request.user.has_perm(MAY_EDIT):
         raise ManagersOnly(_("Only managers change quick answers. Ask one of them."))
     pk = read_pk(request.POST.get("id", ""))
     answer = get_object_or_404(CannedAnswer, pk=pk) if pk else CannedAnswer()
@@ -62,7 +65,7 @@ def answers(request: DeskRequest) -> HttpResponse:
 def _dialog(
     request: DeskRequest, *, form: dict[str, Any] | None = None, done: str = "", status: int = 200
 ) -> HttpResponse:
-    may_edit = request.user.is_manager
+    may_edit = request.user.has_perm(MAY_EDIT)
     context = {
         "answers": CannedAnswer.objects.visible_to(request.user).select_related("team")[:LISTED],
         "teams": Team.objects.all() if may_edit else [],

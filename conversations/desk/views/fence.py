@@ -14,7 +14,7 @@ from conversations.messaging import fence
 @desk_view("POST")
 def lift(request: DeskRequest) -> HttpResponse:
     """Lift the fence; `waiting` says what becomes of the messages: `send` or `cancel`. Managers only."""
-    if not request.user.is_manager:
+    if not request.user.has_perm("conversations.change_sendfence"):
         raise PermissionDenied
     waiting = request.POST.get("waiting", "")
     if waiting not in ("send", "cancel"):

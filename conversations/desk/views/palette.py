@@ -27,7 +27,7 @@ def palette(request: DeskRequest) -> HttpResponse:
     if words:
         groups = [*groups, _conversations(request.user, text)]
     groups += [_saved(request.user, words)]
-    if words and request.user.is_manager:
+    if words and request.user.has_perm("crm.look_as_others"):
         groups.append(_people(request.user, words))
     return render(request, "inbox/_palette.html", {"groups": [group for group in groups if group["options"]]})
 

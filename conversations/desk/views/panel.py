@@ -85,7 +85,7 @@ def tags(request: DeskRequest, pk: int) -> HttpResponse:
         profile.untag(chosen.contact, gone, by=request.user)
     else:
         name = request.POST.get("tag", "")
-        profile.tag(chosen.contact, name, by=request.user, may_create=request.user.is_manager)
+        profile.tag(chosen.contact, name, by=request.user, may_create=request.user.has_perm("crm.add_tag"))
     return render(request, "inbox/_panel_tags.html", panels.tags_of(chosen.contact) | {"conversation": chosen})
 
 

@@ -99,7 +99,7 @@ def tags(request: DeskRequest, pk: int) -> HttpResponse:
 
     def change() -> Conversation:
         with transaction.atomic():
-            find = labels.find_or_make if request.user.is_manager else labels.find
+            find = labels.find_or_make if request.user.has_perm("crm.add_tag") else labels.find
             named = [find(name)] if name.strip() else []
             return labels.change(chosen, add=[*added, *named], remove=removed, by=request.user, version=version)
 
@@ -122,7 +122,7 @@ def _tag_context(request: DeskRequest, chosen: Conversation) -> dict[str, Any]:
         "conversation": chosen,
         "choices": choices,
         "wanted": wanted,
-        "can_make": is_new and request.user.is_manager,
+        "can_make": is_new and request.user.has_perm("crm.add_tag"),
     }
 
 

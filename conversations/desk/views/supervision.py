@@ -18,7 +18,7 @@ def view_as(request: DeskRequest) -> HttpResponse:
     if wanted is None:
         viewing.stop(request)
         return HttpResponseRedirect(reverse("desk:inbox"))
-    if not request.user.is_manager:
+    if not request.user.has_perm("crm.look_as_others"):
         raise PermissionDenied
     seen = viewing.allowed(request.user, get_object_or_404(User, pk=wanted))
     if seen is None:

@@ -179,7 +179,7 @@ def test_agents_change_no_answers(desk):
     made = answer("hi", "x")
     for form in ({"shortcut": "new", "body": "x"}, {"id": made.pk, "action": "delete"}):
         response = desk.post(url("canned-answers"), form)
-        assert response.status_code == 400
+        assert response.status_code == 403
         assert response["X-Error"] == "managers_only"
     assert [one.shortcut for one in CannedAnswer.objects.all()] == ["hi"]
 

@@ -1,6 +1,7 @@
 """What holds at every address of the API: limits, repeatable POSTs, conditional writes, problems, scopes, tokens."""
 
 import datetime as dt
+import re
 import threading
 
 import pytest
@@ -246,6 +247,24 @@ class TestAnswers:
     def test_p13_a_page_is_never_larger_than_its_limit(self, api):
         TagFactory.create_batch(210)
         assert len(api.get("tags/", page_size=5000).json()["results"]) == 200
+
+
+class TestDocumentation:
+    def test_the_page_loads_only_our_own_files_and_runs_nothing_inline(self, client):
+        answer = client.get("/api/v1/docs/")
+        html = answer.content.decode()
+        assert 'data-schema="/api/v1/schema/"' in html
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert "//" not in html.replace("<!doctype html>", "")
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
+
+    def test_the_schema_is_for_everybody_and_names_every_operations_scope_and_refusals(self, client):
+        schema = client.get("/api/v1/schema/?format=json").json()
+        for path, methods in schema["paths"].items():
+            for method, operation in methods.items():
+                if path != "/api/v1/schema/":
+                    assert "Scope: `" in operation["description"], (path, method)
+                    assert {"401", "403", "429", "503"} <= operation["responses"].keys(), (path, method)
 
 
 class TestStaff:
