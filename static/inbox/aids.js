@@ -4,6 +4,7 @@ import { $, duration, emit, http, lazy, localTime, on, pane, recall, remember, s
 import * as thread from "./thread.js";
 import { bringBack, canReply, here, keep, keyOf, switchTo } from "./composer.js";
 import * as tray from "./uploads.js";
+import { hold as keepBack } from "./undo.js";
 
 const RECEIPT = 20000, TYPING = 6000, MONTH = 30 * 86400000;
 const TOKEN = /(^|\s)[/@][^\s/@]*( [^\s/@]*)?$/;
@@ -127,7 +128,7 @@ on("quote", (found) => {
   switchTo("reply");
   if (canReply()) bringBack({ text: "", quote: found });
 });
-on("outbox-sent", async ({ entry, hold }) => { if (hold) (await lazy("undo")).hold(entry, hold); });
+on("outbox-sent", ({ entry, hold }) => { if (hold) keepBack(entry, hold); });
 on("outbox-changed", (entry) => {
   if (entry.c !== thread.current()) return;
   if (entry.code === "window_closed") thread.refreshState(0);

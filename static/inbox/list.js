@@ -7,7 +7,7 @@ const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "tag", "unrea
 export const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" }; // what a view shows if nothing is said; "open" in others
 const rows = $("[data-rows]"), region = $("#list"), scroller = $("[data-list-body]"), pill = $("[data-pill]");
 const held = new Map(), heard = new Set(), picked = new Set();
-let pressed = null, pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
+let pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
 
 export const pull = new Pull(fetchRows, 400);
 export const idOf = (row) => Number(row.id.slice(4));
@@ -33,7 +33,6 @@ export async function renew(ids) {
 
 /** Puts server rows into the list: known ones in place, new and moved ones now or behind the pill. */
 export function merge(content) {
-  if (pressed) { pressed.push(content); return; }
   const freeze = frozen();
   for (const row of $$("li[id^=row-]", content)) {
     const old = document.getElementById(row.id);
@@ -265,9 +264,6 @@ function clicked(event) {
 }
 
 export function start(openId) {
-  rows.addEventListener("pointerdown", () => { pressed ||= []; });
-  // a renewed row swallows clicks
-  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(() => { const late = pressed; pressed = null; late?.forEach(merge); }));
   open = openId;
   data.query = spell(data.query);
   region.addEventListener("pointerenter", (event) => { pointerInside = event.pointerType === "mouse"; });
