@@ -13,8 +13,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from scripts.servers import PrivatePostgres, PrivateRedis
+from tests.product import ON_SQLITE, TEMPLATE, installed
 
-ON_SQLITE = os.environ.get("TEST_DATABASE") == "sqlite"
 SERVERS = pytest.StashKey[contextlib.ExitStack]()
 
 
@@ -76,6 +76,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DearMod
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """On SQLite test in a file: a database in memory cannot be shared by threads."""
+    """On SQLite test in a file: a database in memory cannot be shared by threads. On PostgreSQL begin with a copy of a
+    migrated one.
+    """
+    test = settings.DATABASES["default"].setdefault("TEST", {})
     if ON_SQLITE:
-        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR, "test.sqlite3"))
+        test["NAME"] = str(Path(settings.DATA_DIR, "test.sqlite3"))
+    else:
+        installed()
+        test["TEMPLATE"] = TEMPLATE

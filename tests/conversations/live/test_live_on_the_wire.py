@@ -15,7 +15,7 @@ from conversations.desk import consumers
 from scripts.servers import PrivateRedis
 from tests.conftest import ON_SQLITE
 from tests.factories import InboxFactory, TeamFactory, UserFactory
-from tests.product import PASSWORD, Desk, Process, Product, Simulator, free_port, fresh_database_url, signed
+from tests.product import PASSWORD, Desk, Process, Product, Simulator, free_port, signed
 from tests.webhooks import body, change, person, text
 
 SECRET, TOKEN = "the-app-secret", "the-access-token"
@@ -30,9 +30,7 @@ def redis():
 @pytest.fixture
 def product(redis):
     """Two web processes and a worker."""
-    with Product(database_url=fresh_database_url(), redis_url=redis.url, workers=1) as product:
-        product.manage("migrate", "--verbosity", "0")
-        product.manage("collectstatic", "--noinput", "--verbosity", "0")
+    with Product.ready(redis_url=redis.url, workers=1) as product:
         with Simulator(callback_url=f"{product.url}/webhooks/whatsapp/", secret=SECRET, token=TOKEN) as simulator:
             product.manage(
                 "add_number", "--name", "Ventas", "--waba-id", "100", "--phone-number-id", "200", "--team", "Ventas",
