@@ -30,16 +30,16 @@ def redis():
 @pytest.fixture
 def product(redis):
     """Two web processes and a worker."""
-    with Product.ready(redis_url=redis.url, workers=1) as product:
-        with Simulator(callback_url=f"{product.url}/webhooks/whatsapp/", secret=SECRET, token=TOKEN) as simulator:
-            product.manage(
-                "add_number", "--name", "Ventas", "--waba-id", "100", "--phone-number-id", "200", "--team", "Ventas",
-                "--graph-base-url", f"{simulator.url}/graph", lines=f"{TOKEN}\n{SECRET}\n",
-            )  # fmt: skip
-            product.manage(
-                "add_user", "ana@acme.test", "--name", "Ana Torres", "--team", "Ventas", lines=f"{PASSWORD}\n"
-            )
-            yield product.start()
+    with (
+        Product.ready(redis_url=redis.url, workers=1) as product,
+        Simulator(callback_url=f"{product.url}/webhooks/whatsapp/", secret=SECRET, token=TOKEN) as simulator,
+    ):
+        product.manage(
+            "add_number", "--name", "Ventas", "--waba-id", "100", "--phone-number-id", "200", "--team", "Ventas",
+            "--graph-base-url", f"{simulator.url}/graph", lines=f"{TOKEN}\n{SECRET}\n",
+        )  # fmt: skip
+        product.manage("add_user", "ana@acme.test", "--name", "Ana Torres", "--team", "Ventas", lines=f"{PASSWORD}\n")
+        yield product.start()
 
 
 async def post(session, url, external_id):
