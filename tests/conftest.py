@@ -58,11 +58,14 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 
-WHOLE = ("tests/browser/", "tests/test_cluster.py", "tests/test_message_path.py", "tests/conversations/test_backup.py")
+WHOLE = (
+    "tests/browser/", "tests/test_benchmarks.py", "tests/test_cluster.py", "tests/test_message_path.py",
+    "tests/test_migrations.py", "tests/conversations/test_backup.py", "tests/conversations/test_plans.py",
+)  # fmt: skip
 
 
 class DearModulesWhole(LoadScopeScheduling):
-    """Hands tests out one by one, those of a module that share servers or a browser together."""
+    """Hands tests out one by one; those of a module that share servers or a browser, or take long, together and first."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]

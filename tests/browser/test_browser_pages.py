@@ -159,6 +159,7 @@ def test_views_search_and_status_stand_in_the_address(open_desk: OpenDesk) -> No
     expect(ana.page).to_have_url(re.compile("view=unassigned"))
     assert ana.rows.count() >= 10
     ana.page.get_by_test_id("view-all").click()
+    expect(ana.page).to_have_url(re.compile("view=all"))
     ana.page.get_by_test_id("search").fill("Whitfield")
     expect(ana.rows).to_have_count(1)
     expect(ana.page).to_have_url(re.compile("q=Whitfield"))
