@@ -6,7 +6,8 @@ export PORT ?= 8000
 export DATA_DIR ?= var
 
 PY := .venv/bin/python
-TESTERS := 3# processes: browsers and servers are waited for more than computed with
+# Processes that test at once: browsers and servers are waited for more than computed with.
+TESTERS := 3
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.12 --universal
 
 help: ## list the commands
