@@ -86,6 +86,7 @@ const tools = {
   emoji: async (button) => (await lazy("emoji")).open(button, (emoji) => insert(emoji)),
   canned: () => insert(/(^|\s)$/.test(before()) ? "/" : " /"),
   later: async () => (await lazy("schedule")).open(),
+  place: async (_button, before) => (await lazy("place")).open(before),
   record: async () => (await lazy("recorder")).start(),
   format: (button) => {
     const bar = $("[data-format-bar]", here.box);
@@ -113,9 +114,11 @@ const stash = ({ c, mode, text }) => keep(c, mode, [recall(`draft:${keyOf(c, mod
 function restore(entry) {
   if (!entry) return;
   if (entry.attachments.length) tray.restore(entry.attachments, entry.c);
-  if (entry.c !== thread.current()) { stash(entry); return; }
+  const said = { ...entry, text: entry.shown || entry.text };
+  if (entry.c !== thread.current()) { stash(said); return; }
   switchTo(entry.mode);
-  bringBack(entry);
+  if (entry.place && canReply()) tools.place(null, JSON.parse(entry.place));
+  else bringBack(said);
 }
 
 pane.addEventListener("input", onInput);
