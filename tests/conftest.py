@@ -65,7 +65,7 @@ WHOLE = (
 
 
 class DearModulesWhole(LoadScopeScheduling):
-    """Hands tests out one by one; those of a module that share servers or a browser, or take long, together and first."""
+    """Hands tests out one by one; modules whose tests share servers or a browser, or take long, whole and first."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
