@@ -65,9 +65,10 @@ export async function stand(top) {
   for (const type of ["wheel", "touchmove", "keydown"]) addEventListener(type, () => over.abort(), { signal, passive: true });
   scroller.scrollTop = top;
   for (let tries = 0; top && tries < 300 && query === shown && !signal.aborted; tries += 1) {
+    const isWhole = !$(".sentinel", rows);
     scroller.scrollTop = top;
     await new Promise((done) => { setTimeout(done, 50); });
-    if (Math.abs(scroller.scrollTop - top) < 2 || (tries > 3 && !$(".sentinel", rows))) break;
+    if (Math.abs(scroller.scrollTop - top) < 2 || (tries > 3 && isWhole)) break;
   }
   over.abort();
 }
