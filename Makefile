@@ -6,8 +6,6 @@ export PORT ?= 8000
 export DATA_DIR ?= var
 
 PY := .venv/bin/python
-# Processes that test at once: browsers and servers are waited for more than computed with.
-TESTERS := 3
 LOCK := uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header --python-version 3.12 --universal
 
 help: ## list the commands
@@ -25,8 +23,8 @@ cluster: ## two web processes, two workers, PostgreSQL and Redis of their own, u
 test: ## every test on PostgreSQL, then what depends on the database on SQLite
 	@scripts/machine.sh
 	@scripts/install.sh dev
-	$(PY) -m pytest -n $(TESTERS)
-	TEST_DATABASE=sqlite $(PY) -m pytest -n $(TESTERS) -m sqlite_too
+	$(PY) -m pytest -n 2
+	TEST_DATABASE=sqlite $(PY) -m pytest -n 2 -m sqlite_too
 	$(PY) -m tests.faults --profile quick --overlap
 
 faults: ## kill, crash, freeze and fill everything at full size, three seeds; writes docs/faults.md
