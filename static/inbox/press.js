@@ -11,6 +11,9 @@ function twin({ element, owner }) {
   return renewed?.id === element.id ? renewed : renewed && $$(element.localName, renewed).find((other) => traits(other) === same);
 }
 
+/** The element itself, or what stands in its place since its bubble or row was renewed. */
+export const attached = (element) => (element.isConnected ? element : twin({ element, owner: element.closest("[id]")?.id }) || element);
+
 export function start() {
   addEventListener("pointerdown", ({ isPrimary, button, target, clientX, clientY }) => {
     const element = isPrimary && !button && target.closest?.("a, button, input, label");
