@@ -13,8 +13,8 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from scripts.servers import PrivatePostgres, PrivateRedis
+from tests.product import ON_SQLITE, TEMPLATE, installed
 
-ON_SQLITE = os.environ.get("TEST_DATABASE") == "sqlite"
 SERVERS = pytest.StashKey[contextlib.ExitStack]()
 
 
@@ -61,11 +61,14 @@ def configure_settings(servers: contextlib.ExitStack) -> None:
     settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
 
 
-WHOLE = ("tests/browser/", "tests/test_cluster.py", "tests/test_message_path.py", "tests/conversations/test_backup.py")
+WHOLE = (
+    "tests/browser/", "tests/test_benchmarks.py", "tests/test_cluster.py", "tests/test_message_path.py",
+    "tests/test_migrations.py", "tests/conversations/test_backup.py", "tests/conversations/test_plans.py",
+)  # fmt: skip
 
 
 class DearModulesWhole(LoadScopeScheduling):
-    """Hands tests out one by one, those of a module that share servers or a browser together."""
+    """Hands tests out one by one; modules whose tests share servers or a browser, or take long, whole and first."""
 
     def _split_scope(self, nodeid: str) -> str:
         module = nodeid.partition("::")[0]
@@ -79,6 +82,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DearMod
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """On SQLite test in a file: a database in memory cannot be shared by threads."""
+    """On SQLite test in a file: a database in memory cannot be shared by threads. On PostgreSQL begin with a copy of a
+    migrated one.
+    """
+    test = settings.DATABASES["default"].setdefault("TEST", {})
     if ON_SQLITE:
-        settings.DATABASES["default"].setdefault("TEST", {})["NAME"] = str(Path(settings.DATA_DIR, "test.sqlite3"))
+        test["NAME"] = str(Path(settings.DATA_DIR, "test.sqlite3"))
+    else:
+        installed()
+        test["TEMPLATE"] = TEMPLATE

@@ -1,6 +1,7 @@
 """The product as its users have it: real processes on loopback ports, driven from outside only."""
 
 import asyncio
+import fcntl
 import hashlib
 import hmac
 import json
@@ -15,6 +16,7 @@ import tempfile
 import time
 import urllib.request
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
@@ -24,7 +26,8 @@ import psycopg
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 40
 PASSWORD = "correct-horse-battery"
-_demos: list[tempfile.TemporaryDirectory[str]] = []
+TEMPLATE = "product_template"
+ON_SQLITE = os.environ.get("TEST_DATABASE") == "sqlite"
 
 
 def free_port() -> int:
@@ -34,14 +37,39 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def fresh_database_url() -> str:
+def once(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of the testing processes makes and the others find."""
+    folder = Path(os.environ["TESTS_FOLDER"], name)
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            partial = folder.with_suffix(".partial")
+            partial.mkdir()
+            make(partial)
+            partial.rename(folder)
+    return folder
+
+
+def fresh_database_url(template: str = "template1", name: str = "") -> str:
     """A new database on the suite's PostgreSQL; "" on SQLite, where every product has a file of its own."""
-    if os.environ.get("TEST_DATABASE") == "sqlite":
+    if ON_SQLITE:
         return ""
-    name = f"product_{uuid.uuid4().hex[:8]}"
+    name = name or f"product_{uuid.uuid4().hex[:8]}"
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return re.sub(r"/[^/]*$", f"/{name}", os.environ["DATABASE_URL"])
+
+
+def installed() -> Path:
+    """What `migrate` and `collectstatic` make: the static files and, on PostgreSQL, the database TEMPLATE."""
+
+    def make(folder: Path) -> None:
+        with Product(database_url=fresh_database_url(name=TEMPLATE)) as first:
+            first.manage("migrate", "--verbosity", "0")
+            first.manage("collectstatic", "--noinput", "--verbosity", "0")
+            shutil.copytree(first.data, folder, dirs_exist_ok=True)
+
+    return once("installed", make)
 
 
 class Process:
@@ -154,14 +182,23 @@ class Product:
         return done.stdout
 
     def furnish(self) -> Self:
-        """Put the demo data in: made once by this process, then copied."""
-        if not _demos:
+        """Put the demo data in."""
+
+        def make(folder: Path) -> None:
             with Product(demo=True) as first:
                 first.manage("setup")
-                _demos.append(tempfile.TemporaryDirectory(prefix="ventanilla-demo-"))
-                shutil.copytree(first.data, _demos[0].name, dirs_exist_ok=True)
-        shutil.copytree(_demos[0].name, self.data, dirs_exist_ok=True)
+                shutil.copytree(first.data, folder, dirs_exist_ok=True)
+
+        shutil.copytree(once("demo", make), self.data, dirs_exist_ok=True)
         return self
+
+    @classmethod
+    def ready(cls, **options: Any) -> Self:
+        """One whose database is migrated and whose static files are collected."""
+        made = installed()
+        product = cls(database_url=fresh_database_url(TEMPLATE), **options)
+        shutil.copytree(made, product.data, dirs_exist_ok=True)
+        return product
 
     def start(self) -> Self:
         """Serve, with workers if it has any, and wait until all are ready."""

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from django.conf import settings
 
-from tests.product import PASSWORD, Desk, Product, Simulator, fresh_database_url, signed
+from tests.product import PASSWORD, Desk, Product, Simulator, signed
 
 SECRET, TOKEN = "the-app-secret", "the-access-token"
 
@@ -49,10 +49,7 @@ SHAPES = [0] if os.environ.get("TEST_DATABASE") == "sqlite" else [0, 1]
 @pytest.fixture(scope="module", params=SHAPES, ids=["one process", "with a worker"][: len(SHAPES)])
 def product(request: pytest.FixtureRequest) -> Iterator[Product]:
     """An installation with one number and one agent, set up by its own commands."""
-    database = {"database_url": fresh_database_url(), "redis_url": settings.REDIS_URL}
-    with Product(**database, workers=request.param) as product:
-        product.manage("migrate", "--verbosity", "0")
-        product.manage("collectstatic", "--noinput", "--verbosity", "0")
+    with Product.ready(redis_url=settings.REDIS_URL, workers=request.param) as product:
         callback = f"{product.url}/webhooks/whatsapp/"
         with Simulator(callback_url=callback, secret=SECRET, token=TOKEN) as simulator:
             product.graph = simulator.url

@@ -30,8 +30,12 @@ async def ask(path: str, *, peer: str = "127.0.0.1", headers: dict[str, str] | N
     raw = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
     scope = {"type": "http", "method": "GET", "path": path, "headers": raw, "query_string": b"", "client": (peer, 5)}
 
+    bodies = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
     async def receive() -> dict:
-        return {"type": "http.request", "body": b"", "more_body": False}
+        for body in bodies:
+            return body
+        return await asyncio.Future()  # nobody hangs up
 
     await asgi.application(scope, receive, answer.send)
     return answer
@@ -156,3 +160,11 @@ async def test_metrics_are_for_the_token_or_for_this_machine_and_for_nobody_else
     for given, status in (("Bearer a-long-token", 200), ("Bearer another", 403), ("a-long-token", 403)):
         assert (await ask("/metrics", peer="203.0.113.9", headers={"Authorization": given})).status == status
     assert (await ask("/metrics")).status == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/simulator", "/simulator/", "/simulator/api/messages", "/simulator/graph/v23.0/1"])
+async def test_what_is_no_demo_has_no_simulator(path):
+    answer = await ask(path, headers={"Host": "localhost"})
+    assert answer.status == 404
+    assert b"data-testid" not in answer.body

@@ -124,7 +124,7 @@ class DeskConsumer(AsyncWebsocketConsumer):
         self.place = place
         registry.join(self, f"conv.{place.conversation}")
         if self.is_watching:
-            viewers.greet(place.conversation)
+            viewers.greet(place.conversation, self)
         else:
             viewers.enter(place.conversation, self, self.user_id, self.name)
 

@@ -11,7 +11,7 @@ from crm.staff.models import User
 
 PEOPLE = 8
 MESSAGES = 30
-FEW = 2000  # hits that are looked up; of a more frequent word the newest are met on the way back
+FEW = 10_000  # hits that are looked up; of a more frequent word the newest are met on the way back
 PART = 50  # of them are looked up at first
 RECENT = 200_000  # how far back that way goes
 SHORTEST = 3  # letters a trigram index needs

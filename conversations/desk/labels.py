@@ -39,6 +39,13 @@ def page_labels() -> dict[str, str]:
         "file_type": _("WhatsApp does not accept files like {name}. Try PDF, JPG, PNG, MP4 or an audio."),
         "file_big": _("{name} is {size}; WhatsApp accepts {most} at most. Make it smaller or send a link."),
         "file_failed": _("{name} could not be uploaded. Try again."),
+        "place_short": _(
+            "This link does not say where the place is. Open it in your browser and copy the long address."
+        ),
+        "place_unread": _("No place can be read from this. Paste a link to a map, or write “40.4168, -3.7038”."),
+        "place_missing": _(
+            "Give the latitude (-90 to 90) and the longitude (-180 to 180), such as 40.4168 and -3.7038."
+        ),
         "no_files_now": _("You cannot attach files here now."),
     }
     return page | _list_labels() | _thread_labels() | _composer_labels()

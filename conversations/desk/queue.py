@@ -221,18 +221,19 @@ class ViewQuery:
                 return Key("place", falls=True), Key("pk", falls=True)
         return Key("last_activity_at", falls=True), Key("pk", falls=True)
 
-    def rank(self, row: Conversation) -> int:
-        """Where a row of `conversations` stands, as one number: higher is further up."""
+    def rank(self, row: Conversation) -> tuple[int, int]:
+        """Where a row of `conversations` stands: the greater pair is further up."""
         above = ABOVE if self.has_pins and getattr(row, "is_pinned", False) else 0
+        tie = row.pk if self._keys[-1].falls else -row.pk
         if self.sort == "created":
-            return above + row.pk
+            return above, tie
         at = _milliseconds(getattr(row, "place", None) or row.last_activity_at)
         match self.sort:
             case "priority":
-                return above + row.priority * 10**13 - at
+                return above + row.priority * 10**13 - at, tie
             case "oldest" | "waiting" | "closing" | "waking":
-                return above - at
-        return above + at
+                return above - at, tie
+        return above + at, tie
 
     @property
     def has_pins(self) -> bool:

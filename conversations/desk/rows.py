@@ -42,7 +42,7 @@ class Row:
     window_expires_at: dt.datetime | None
     version: int
     is_group: bool
-    rank: int
+    rank: tuple[int, int]
     tags: list[tuple[str, int]]
     priority: int
     priority_word: str
@@ -83,7 +83,7 @@ def rows_of(conversations: Iterable[Conversation], user: User, query: ViewQuery,
     ]
 
 
-def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True, rank: int = 0) -> Row:
+def row_of(conversation: Conversation, user: User, *, show_inbox: bool = True, rank: tuple[int, int] = (0, 0)) -> Row:
     """One row; the conversation must come from `for_rows`."""
     now, contact = clock.now(), conversation.contact
     title = contact.title

@@ -57,7 +57,7 @@ def _conversation() -> tuple[Shortcut, ...]:
     return (
         Shortcut("R", _("Write a reply"), "r", "reply-tab", "reply"),
         Shortcut("N", _("Write a private note"), "n", "note-tab", "sticky-note"),
-        Shortcut("T", _("Choose a template"), "t", "template", "layers"),
+        Shortcut("T", _("Choose a template"), "t", "template|choose-template", "layers"),
         Shortcut("E", _("Resolve or reopen"), "e", "resolve|reopen", "check"),
         Shortcut("⇧ E", _("Resolve and go to the next"), "E", "resolve-next", "check-check"),
         Shortcut("I", _("Assign to me"), "i", "do:assignToMe", "user-check"),

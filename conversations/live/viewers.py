@@ -22,6 +22,7 @@ GATHER_SECONDS = 0.3  # changes are told together
 TELL_ALL_EVERY = 20.0
 SILENT_AFTER = 50.0
 SHOWN = 20  # people in one frame
+TYPING_LASTS = 6.0  # who has not said it again by then has stopped
 ROW_AUDIENCE = 60  # where more listen to a number, typing is told only to those who have the conversation open
 
 Names = dict[int, str]
@@ -35,6 +36,7 @@ class Viewers:
         self._here: dict[int, dict[Socket, tuple[int, str]]] = {}
         self._elsewhere: dict[str, dict[int, Names]] = {}
         self._heard_of: dict[str, float] = {}
+        self._typing: dict[int, dict[int, tuple[float, str]]] = {}  # by conversation and user: until when, the frame
         self._changed: dict[int, bool] = {}  # conversation: whether the others must be told
         self._timer: asyncio.TimerHandle | None = None
         self._told_all = float("-inf")
@@ -43,6 +45,7 @@ class Viewers:
         """A socket has the conversation open; everybody in it, the newcomer too, is told who is there."""
         self._here.setdefault(conversation, {})[socket] = (user, name)
         self._note(conversation)
+        self._tell_typing(conversation, socket)
 
     def leave(self, conversation: int, socket: Socket) -> None:
         """A socket closed the conversation, or is gone."""
@@ -52,9 +55,10 @@ class Viewers:
         if not people:
             self._here.pop(conversation, None)
 
-    def greet(self, conversation: int) -> None:
+    def greet(self, conversation: int, socket: Socket) -> None:
         """Tell those who listen (somebody who is not shown came) who is there."""
         self._note(conversation, tell=False)
+        self._tell_typing(conversation, socket)
 
     def people(self, conversation: int) -> Names:
         """Names by user of all who have it open, in the order of their names."""
@@ -66,17 +70,28 @@ class Viewers:
     def typing(self, place: Place, user: int, name: str, *, mode: str, on: bool) -> None:
         """Tell the colleagues, here and elsewhere, that somebody began or stopped writing a reply or a note."""
         frame = {"v": publish.PROTOCOL, "t": "typing", "c": place.conversation, "user": user, "name": name}
-        told = [place.conversation, place.inbox, user, orjson.dumps(frame | {"mode": mode, "on": on}).decode()]
+        told = [place.conversation, place.inbox, user, on, orjson.dumps(frame | {"mode": mode, "on": on}).decode()]
         self.hear_typing(told)
         publish.gossip({"typing": told})
 
     def hear_typing(self, told: Any) -> None:
         """Hand a typing frame to those who have the conversation open, and to lists that few people look at."""
-        conversation, inbox, user, frame = told
+        conversation, inbox, user, on, frame = told
+        writers = self._typing.setdefault(conversation, {})
+        writers.pop(user, None)
+        if on:
+            writers[user] = (time.monotonic() + TYPING_LASTS, frame)
         audience = self._registry.members(f"conv.{conversation}")
         rows = self._registry.members(f"inbox.{inbox}")
         for socket in audience | rows if len(rows) <= ROW_AUDIENCE else audience:
             if getattr(socket, "user_id", 0) != user:
+                socket.deliver(frame)
+
+    def _tell_typing(self, conversation: int, socket: Socket) -> None:
+        """Who opens a conversation sees who has been writing in it already."""
+        now = time.monotonic()
+        for user, (until, frame) in self._typing.get(conversation, {}).items():
+            if until > now and getattr(socket, "user_id", 0) != user:
                 socket.deliver(frame)
 
     def hear(self, said: dict[str, Any]) -> None:
@@ -108,6 +123,9 @@ class Viewers:
     def look(self) -> None:
         """Once a second: tell everything if it is time, forget processes that have gone silent."""
         now = time.monotonic()
+        for conversation, writers in list(self._typing.items()):
+            if all(until <= now for until, _ in writers.values()):
+                del self._typing[conversation]
         for process in [name for name, heard in self._heard_of.items() if now - heard > SILENT_AFTER]:
             del self._heard_of[process]
             for conversation in self._elsewhere.pop(process, {}):

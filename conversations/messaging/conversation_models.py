@@ -49,13 +49,14 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.exclude(status=Conversation.Status.DORMANT)
 
     def search(self, text: str) -> Self:
-        """Whose contact matches every word. Asks once for the people: few are looked up, many are met on the way
-        through the list.
+        """Whose contact matches every word. Asks for the people, then for their conversations: few are looked up by
+        their keys, many are met on the way through the list.
         """
         words = words_of(text)
         people = list(Contact.objects.search(text).values_list("pk", flat=True)[: FEW + 1]) if words else []
         if words and len(people) <= FEW:
-            return self.filter(contact__in=people)
+            keys = list(self.model.objects.filter(contact__in=people).values_list("pk", flat=True)[: FEW + 1])
+            return self.filter(pk__in=keys) if len(keys) <= FEW else self.filter(contact__in=people)
         return self.filter(*(Q(contact__search_text__contains=word) for word in words))
 
     def with_unread(self, user: User) -> Self:

@@ -4,6 +4,7 @@ import { $, duration, emit, http, lazy, localTime, on, pane, recall, remember, s
 import * as thread from "./thread.js";
 import { bringBack, canReply, here, keep, keyOf, switchTo } from "./composer.js";
 import * as tray from "./uploads.js";
+import { hold as keepBack } from "./undo.js";
 
 const RECEIPT = 20000, TYPING = 6000, MONTH = 30 * 86400000;
 const TOKEN = /(^|\s)[/@][^\s/@]*( [^\s/@]*)?$/;
@@ -85,6 +86,7 @@ const tools = {
   emoji: async (button) => (await lazy("emoji")).open(button, (emoji) => insert(emoji)),
   canned: () => insert(/(^|\s)$/.test(before()) ? "/" : " /"),
   later: async () => (await lazy("schedule")).open(),
+  place: async (_button, before) => (await lazy("place")).open(before),
   record: async () => (await lazy("recorder")).start(),
   format: (button) => {
     const bar = $("[data-format-bar]", here.box);
@@ -112,9 +114,11 @@ const stash = ({ c, mode, text }) => keep(c, mode, [recall(`draft:${keyOf(c, mod
 function restore(entry) {
   if (!entry) return;
   if (entry.attachments.length) tray.restore(entry.attachments, entry.c);
-  if (entry.c !== thread.current()) { stash(entry); return; }
+  const said = { ...entry, text: entry.shown || entry.text };
+  if (entry.c !== thread.current()) { stash(said); return; }
   switchTo(entry.mode);
-  bringBack(entry);
+  if (entry.place && canReply()) tools.place(null, JSON.parse(entry.place));
+  else bringBack(said);
 }
 
 pane.addEventListener("input", onInput);
@@ -127,7 +131,7 @@ on("quote", (found) => {
   switchTo("reply");
   if (canReply()) bringBack({ text: "", quote: found });
 });
-on("outbox-sent", async ({ entry, hold }) => { if (hold) (await lazy("undo")).hold(entry, hold); });
+on("outbox-sent", ({ entry, hold }) => { if (hold) keepBack(entry, hold); });
 on("outbox-changed", (entry) => {
   if (entry.c !== thread.current()) return;
   if (entry.code === "window_closed") thread.refreshState(0);

@@ -132,5 +132,5 @@ for (const type of ["click", "change", "submit"]) pane.addEventListener(type, on
 outbox.start();
 bus.start();
 if (recall("panel")) lazy("panel").then((panel) => panel.follow());
-Promise.all([lazy("filters"), ...["keys", "presence", "layout", "notify"].map(async (name) => (await lazy(name)).start())])
+Promise.all([lazy("filters"), lazy("aids"), ...["keys", "presence", "layout", "notify", "press"].map(async (name) => (await lazy(name)).start())])
   .then(() => { document.body.dataset.ready = ""; }); // everything answers now

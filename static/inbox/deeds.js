@@ -3,6 +3,7 @@ import { $, $$, emit, http, lazy, pane, Refused, t, toast } from "./ui.js";
 import * as outbox from "./outbox.js";
 import { article, current, keepUnread, merge } from "./thread.js";
 import { discard } from "./local.js";
+import { attached } from "./press.js";
 import { jump } from "./travel.js";
 import { words } from "./bubbles.js";
 
@@ -92,12 +93,13 @@ async function run(name) {
   else if (name === "info") (await lazy("info")).open(bubble.dataset.urlInfo, opener);
 }
 
-export async function act(button, thread) {
+export async function act(pressed, thread) {
   root = thread;
+  const button = attached(pressed);
   const bubble = button.closest(".msg"), id = bubble?.id.slice(2), name = button.dataset.act;
   if (name === "view") (await lazy("viewer")).open(button, root);
   else if (name === "find") (await lazy("finder")).open(root);
-  else if (name === "play") (await lazy("player")).toggle(button.closest("[data-player]"));
+  else if (name === "play") lazy("player").then((player) => player.toggle(attached(button).closest("[data-player]")));
   else if (name === "speed") (await lazy("player")).faster(1);
   else if (name === "menu") openMenu(bubble, button);
   else if (name === "react") openReactions(bubble, button);

@@ -59,15 +59,18 @@ export async function show(query, top = 0) {
   }
 }
 
-/** Puts the list where it stood; rows further down are loaded on the way. */
+/** Puts the list where it stood, unless somebody scrolls meanwhile; rows further down are loaded on the way. */
 export async function stand(top) {
-  const query = shown;
+  const query = shown, over = new AbortController(), { signal } = over;
+  for (const type of ["wheel", "touchmove", "keydown"]) addEventListener(type, () => over.abort(), { signal, passive: true });
   scroller.scrollTop = top;
-  for (let tries = 0; top && tries < 60 && query === shown; tries += 1) {
+  for (let tries = 0; top && tries < 300 && query === shown && !signal.aborted; tries += 1) {
+    const isWhole = !$(".sentinel", rows);
     scroller.scrollTop = top;
     await new Promise((done) => { setTimeout(done, 50); });
-    if (Math.abs(scroller.scrollTop - top) < 2 || (tries > 3 && !$(".sentinel", rows))) return;
+    if (Math.abs(scroller.scrollTop - top) < 2 || (tries > 3 && isWhole)) break;
   }
+  over.abort();
 }
 
 /** The first page; its filters go into the head. */

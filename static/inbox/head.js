@@ -39,7 +39,7 @@ async function send({ id, url, form, version, done, undo }) {
 export function swap(fresh) {
   const old = document.getElementById(fresh.id);
   if (!old || Number(fresh.dataset.version) < Number(old.dataset.version)) return;
-  const focus = old.contains(document.activeElement) && document.activeElement.id;
+  const focus = old.contains(document.activeElement) && document.activeElement;
   const open = $(":popover-open", old), twin = open && $(`#${open.id}`, fresh);
   if (twin && "keep" in open.dataset) twin.replaceChildren(...open.childNodes);
   old.replaceWith(fresh);
@@ -48,7 +48,7 @@ export function swap(fresh) {
     source.focus({ preventScroll: true }); // where the focus returns to when it closes
     twin.showPopover({ source });
   }
-  if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+  if (focus) ((focus.id && document.getElementById(focus.id)) || $("[data-log]", pane)).focus({ preventScroll: true });
   tick(fresh);
   emit("swapped", fresh);
 }

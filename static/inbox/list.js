@@ -7,12 +7,17 @@ const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "tag", "unrea
 export const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" }; // what a view shows if nothing is said; "open" in others
 const rows = $("[data-rows]"), region = $("#list"), scroller = $("[data-list-body]"), pill = $("[data-pill]");
 const held = new Map(), heard = new Set(), picked = new Set();
-let pressed = null, pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
+let pointerInside = false, moved = false, open = 0, loading = null, watcher = null, decorate = null;
 
 export const pull = new Pull(fetchRows, 400);
 export const idOf = (row) => Number(row.id.slice(4));
 const rowOf = (id) => document.getElementById(`row-${id}`);
-const sortOf = (row) => Number(row.dataset.sort);
+const rank = (row) => row.dataset.sort.split(" ").map(Number);
+/** Above 0 where the first of two rows stands further up. */
+function compare(one, other) {
+  const [place, tie] = rank(one), [otherPlace, otherTie] = rank(other);
+  return place - otherPlace || tie - otherTie;
+}
 const all = () => $$(".row", rows);
 const frozen = () => pointerInside || region.contains(document.activeElement) && document.activeElement !== region;
 export const focused = () => document.activeElement.closest(".row");
@@ -33,7 +38,6 @@ export async function renew(ids) {
 
 /** Puts server rows into the list: known ones in place, new and moved ones now or behind the pill. */
 export function merge(content) {
-  if (pressed) { pressed.push(content); return; }
   const freeze = frozen();
   for (const row of $$("li[id^=row-]", content)) {
     const old = document.getElementById(row.id);
@@ -66,16 +70,16 @@ const focusOf = (row) => (row.contains(document.activeElement.closest("[data-pic
 
 function inOrder(row) {
   const above = row.previousElementSibling, below = row.nextElementSibling;
-  return (!above?.dataset.sort || sortOf(above) >= sortOf(row)) && (!below?.dataset.sort || sortOf(below) <= sortOf(row));
+  return (!above?.dataset.sort || compare(above, row) > 0) && (!below?.dataset.sort || compare(row, below) > 0);
 }
 
 function inLoadedRange(row) {
   const last = all().at(-1);
-  return !$(".sentinel", rows) || !last || sortOf(row) >= sortOf(last);
+  return !$(".sentinel", rows) || !last || compare(row, last) > 0;
 }
 
 function place(row) {
-  const next = all().find((other) => other !== row && sortOf(other) < sortOf(row));
+  const next = all().find((other) => other !== row && compare(row, other) > 0);
   rows.insertBefore(row, next || $(".sentinel", rows));
 }
 
@@ -86,7 +90,7 @@ function settle() {
   held.clear();
   moved = false;
   $$("[data-leaving]", rows).forEach((row) => row.remove());
-  const sorted = all().sort((a, b) => sortOf(b) - sortOf(a) || idOf(b) - idOf(a));
+  const sorted = all().sort((a, b) => compare(b, a));
   const focus = rows.contains(document.activeElement) ? document.activeElement : null;
   sorted.forEach((row, index) => { if (rows.children[index] !== row) rows.insertBefore(row, rows.children[index]); });
   focus?.focus({ preventScroll: true });
@@ -265,9 +269,6 @@ function clicked(event) {
 }
 
 export function start(openId) {
-  rows.addEventListener("pointerdown", () => { pressed ||= []; });
-  // a renewed row swallows clicks
-  for (const type of ["pointerup", "pointercancel"]) addEventListener(type, () => setTimeout(() => { const late = pressed; pressed = null; late?.forEach(merge); }));
   open = openId;
   data.query = spell(data.query);
   region.addEventListener("pointerenter", (event) => { pointerInside = event.pointerType === "mouse"; });

@@ -52,7 +52,7 @@ function draw(bubble, entry, last) {
   bubble.dataset.sort ||= `${Math.max(entry.created, last ? key(last)[0] : 0)}.9999999999`;
   if (entry.mode === "note") bubble.classList.replace("out", "note");
   $("[data-who]", bubble).textContent = entry.mode === "note" ? t("your_note") : "";
-  $("[data-txt]", bubble).textContent = entry.text;
+  $("[data-txt]", bubble).textContent = entry.shown || entry.text;
   $("time", bubble).textContent = localTime(entry.created).slice(12, 17);
   const quoted = $(".quoted", bubble), failed = entry.state === "failed";
   quoted.hidden = !entry.quote;

@@ -100,7 +100,7 @@ async function post(entry) {
     return 0;
   }
   try {
-    const form = { text: entry.text, client_id: entry.client_id, reply_to: entry.reply_to, seen: entry.seen, force: entry.force, attachment: entry.attachments.map((file) => file.id) };
+    const form = { text: entry.text, client_id: entry.client_id, reply_to: entry.reply_to, seen: entry.seen, force: entry.force, place: entry.place, attachment: entry.attachments.map((file) => file.id) };
     const response = await http(entry.url, { form });
     const html = await response.text(), hold = Number(response.headers.get("X-Hold"));
     await remove(entry.client_id);

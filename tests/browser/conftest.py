@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser.customers import Simulation
-from tests.browser.desks import ANA, PASSWORD, PATIENCE, Desk
-from tests.browser.watching import OpenContext, OpenDesk, Watch
+from tests.browser.desks import ANA, PASSWORD, Desk
+from tests.browser.watching import OpenContext, OpenDesk, Watch, profile
 from tests.product import Product
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
@@ -40,12 +40,6 @@ def chromium(product: Product) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
-def sessions() -> dict[str, Any]:
-    """The cookies of who has signed in."""
-    return {}
-
-
 @pytest.fixture
 def simulation(product: Product) -> Iterator[Simulation]:
     """Meta and the customers' phones; whatever the test makes them do ends with it."""
@@ -66,12 +60,9 @@ def open_context(chromium: Browser, product: Product, watch: Watch) -> Iterator[
     contexts: list[BrowserContext] = []
 
     def opened(**options: Any) -> BrowserContext:
-        wanted = {"locale": "es-ES", "viewport": {"width": 1280, "height": 800}, "base_url": product.url}
-        context = chromium.new_context(**wanted | options)
-        context.set_default_timeout(PATIENCE)
-        watch.over(context)
-        contexts.append(context)
-        return context
+        contexts.append(profile(chromium, product.url, **options))
+        watch.over(contexts[-1])
+        return contexts[-1]
 
     yield opened
     for context in contexts:
@@ -79,23 +70,73 @@ def open_context(chromium: Browser, product: Product, watch: Watch) -> Iterator[
     assert watch.verdict() == []
 
 
-@pytest.fixture
-def open_desk(open_context: OpenContext, sessions: dict[str, Any]) -> OpenDesk:
-    """Opens the inbox as somebody, each time in a browser profile of its own."""
+@pytest.fixture(scope="module")
+def desks(chromium: Browser, product: Product) -> "Desks":
+    """The profiles of those who have signed in."""
+    return Desks(chromium, product.url)
 
-    def opened(email: str = ANA, path: str = "/inbox/?view=all", *, password: str = PASSWORD, **options: Any) -> Desk:
-        context = open_context(**options, storage_state=sessions.get(email))
+
+class Desks:
+    """Browser profiles that one test after the other works with: emptied each time, but for what the browser has cached
+    of our own scripts, which is most of the time a page takes to load.
+    """
+
+    def __init__(self, browser: Browser, url: str) -> None:
+        self._browser, self._url = browser, url
+        self._idle: list[BrowserContext] = []
+        self._cookies: dict[str, Any] = {}
+
+    def lend(self, email: str, password: str) -> Page:
+        """An empty page in a profile in which only this person is signed in."""
+        context = self._idle.pop() if self._idle else profile(self._browser, self._url)
         page = context.new_page()
-        page.goto(path)
-        if email not in sessions:
+        with_origin = {"origin": self._url, "storageTypes": "all"}
+        context.new_cdp_session(page).send("Storage.clearDataForOrigin", with_origin)
+        self.sign_in(page, email, password)
+        return page
+
+    def sign_in(self, page: Page, email: str, password: str) -> None:
+        """By the page the first time, by the cookies it gave later."""
+        if email not in self._cookies:
+            page.goto("/accounts/login/")
             page.locator("[name=username]").fill(email)
             page.locator("[name=password]").fill(password)
             page.get_by_test_id("login-submit").click()
             expect(page.get_by_test_id("list")).to_be_visible()
             page.wait_for_load_state()
-            sessions[email] = context.storage_state()
+            self._cookies[email] = page.context.cookies()
+            page.goto("about:blank")
+        page.context.clear_cookies()
+        page.context.add_cookies(self._cookies[email])
+
+    def take_back(self, context: BrowserContext) -> None:
+        """For the next test."""
+        context.unroute_all()
+        context.set_offline(False)
+        for page in context.pages:
+            page.close()
+        self._idle.append(context)
+
+
+@pytest.fixture
+def open_desk(desks: Desks, open_context: OpenContext, watch: Watch) -> Iterator[OpenDesk]:
+    """Opens the inbox as somebody, each time in a browser profile of its own."""
+    lent: list[BrowserContext] = []
+
+    def opened(email: str = ANA, path: str = "/inbox/?view=all", *, password: str = PASSWORD, **options: Any) -> Desk:
+        if options:
+            page = open_context(**options).new_page()
+            desks.sign_in(page, email, password)
+        else:
+            page = desks.lend(email, password)
+            lent.append(page.context)
+            watch.over(page.context)
+        page.goto(path)
         if page.locator("#pane").count():
             page.locator("body[data-ready]").wait_for()  # its keys and tools are loaded
         return Desk(page)
 
-    return opened
+    yield opened
+    for context in lent:
+        desks.take_back(context)
+        watch.leave(context)

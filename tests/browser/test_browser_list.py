@@ -229,3 +229,16 @@ def test_a_gap_leaves_focus_selection_and_place(open_desk: OpenDesk, simulation:
     expect(page.locator(f"#{kept} [data-pick]")).to_be_checked()
     pill.click()
     expect(ana.row(customer)).to_be_visible()
+
+
+def test_a_click_outlives_the_renewal_of_its_row(open_desk: OpenDesk, simulation: Simulation) -> None:
+    customer = simulation.customer("Pulsa")
+    customer.writes("uno")
+    ana = open_desk(ANA)
+    expect(ana.preview(customer)).to_contain_text("uno")
+    ana.row(customer).hover()
+    ana.page.mouse.down()
+    customer.writes("dos")
+    expect(ana.preview(customer)).to_contain_text("dos")
+    ana.page.mouse.up()
+    expect(ana.page.get_by_test_id("thread-title")).to_contain_text(customer.name)

@@ -92,9 +92,11 @@ def load_whole_list(desk: Desk) -> None:
     expect(desk.page.locator("[data-more]")).to_have_count(0)
 
 
-@pytest.mark.parametrize(("language", "theme", "words"), [("es", "light", "Responder"), ("en", "dark", "Reply")])
+@pytest.mark.parametrize(
+    ("language", "theme", "words", "remainder"), [("es", "light", "Responder", 0), ("en", "dark", "Reply", 1)]
+)
 def test_every_conversation_of_the_demo_opens(
-    open_desk: OpenDesk, language: str, theme: str, words: str, watch: Watch
+    open_desk: OpenDesk, language: str, theme: str, words: str, remainder: int, watch: Watch
 ) -> None:
     marta = open_desk(MARTA, "/inbox/?view=all&status=all")
     choose(marta, language, theme)
@@ -102,7 +104,7 @@ def test_every_conversation_of_the_demo_opens(
     links = marta.page.locator(".row-link")
     paths = links.evaluate_all("found => found.map((link) => link.dataset.open)")
     assert len(paths) >= 57  # those that are history only come up in a search
-    for pk in paths:
+    for pk in paths[remainder::2]:
         marta.page.locator(f'.row-link[data-open="{pk}"]').evaluate("(link) => link.click()")
         expect(marta.thread).to_have_attribute("data-c", pk)
         assert marta.fits()
@@ -157,6 +159,7 @@ def test_views_search_and_status_stand_in_the_address(open_desk: OpenDesk) -> No
     expect(ana.page).to_have_url(re.compile("view=unassigned"))
     assert ana.rows.count() >= 10
     ana.page.get_by_test_id("view-all").click()
+    expect(ana.page).to_have_url(re.compile("view=all"))
     ana.page.get_by_test_id("search").fill("Whitfield")
     expect(ana.rows).to_have_count(1)
     expect(ana.page).to_have_url(re.compile("q=Whitfield"))

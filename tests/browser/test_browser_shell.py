@@ -9,6 +9,8 @@ from tests.browser.customers import Simulation
 from tests.browser.desks import ANA, LUIS, MARTA
 from tests.browser.watching import OpenDesk, Watch
 
+pytestmark = pytest.mark.browser
+
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 # A device that shows notifications: what it was asked to show is kept, and the page can count as out of sight.
 DEVICE = """

@@ -208,6 +208,19 @@ def test_an_undone_file_is_back_in_the_tray(open_desk, customer):
     assert customer.waits_for(1)[0]["image"]["caption"] == "look again"
 
 
+def test_an_undone_place_is_asked_for_again(open_desk, customer):
+    ana = open_desk()
+    ana.open(customer)
+    ana.page.get_by_test_id("place").click()
+    ana.page.get_by_test_id("place-link").fill("40.4168, -3.7038")
+    ana.page.get_by_test_id("place-name").fill("Sol")
+    ana.page.get_by_test_id("place-send").click()
+    ana.bubble("Sol").get_by_test_id("cancel").click()
+    expect(ana.page.get_by_test_id("place-longitude")).to_have_value("-3.7038")
+    expect(ana.page.get_by_test_id("place-name")).to_have_value("Sol")
+    expect(ana.bubble("Sol")).to_have_count(0)
+
+
 def test_what_waits_in_a_conversation_waits_until_one_comes_back(open_desk, customer, simulation):
     other = simulation.customer("Paco")
     other.writes("Hi")
@@ -347,6 +360,13 @@ def test_a_closed_window_offers_template_and_note(open_desk, customer, simulatio
     expect(ana.page.get_by_test_id("templates")).to_be_visible()
     ana.page.keyboard.press("Escape")
     expect(ana.page.get_by_test_id("templates")).to_be_hidden()
+    ana.log.focus()
+    ana.page.keyboard.press("t")
+    expect(ana.page.get_by_test_id("templates")).to_be_visible()
+    ana.page.keyboard.press("Escape")
+    ana.page.keyboard.press("Control+k")
+    ana.page.locator('[data-testid="palette-option"][data-run^="template"]').click()
+    expect(ana.page.get_by_test_id("templates")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [320, 390])

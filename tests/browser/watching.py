@@ -1,16 +1,26 @@
 """What no page of the inbox may do, whatever a test does with it."""
 
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Request, WebSocket
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, WebSocket
 
-from tests.browser.desks import Desk
+from tests.browser.desks import PATIENCE, Desk
 
 OpenContext = Callable[..., BrowserContext]
 OpenDesk = Callable[..., Desk]
 REPORT_VIOLATIONS = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));"""
+
+
+def profile(browser: Browser, url: str, **options: Any) -> BrowserContext:
+    """A new browser profile for the product at `url`, nobody signed in."""
+    wanted = {"locale": "es-ES", "viewport": {"width": 1280, "height": 800}, "base_url": url}
+    context = browser.new_context(**wanted | options)
+    context.set_default_timeout(PATIENCE)
+    context.add_init_script(REPORT_VIOLATIONS)
+    return context
 
 
 class Watch:
@@ -30,12 +40,28 @@ class Watch:
         self.allow("net::ERR_")
 
     def over(self, context: BrowserContext) -> None:
-        """Watch all pages of a context."""
-        context.add_init_script(REPORT_VIOLATIONS)
-        context.on("console", self._console)
-        context.on("weberror", lambda error: self.complaints.append(f"exception: {error.error}"))
-        context.on("request", self._request)
-        context.on("page", lambda page: page.on("websocket", self._request))
+        """Watch all pages of a context made by `profile`."""
+        for event, listener in self._listeners():
+            context.on(event, listener)
+
+    def leave(self, context: BrowserContext) -> None:
+        """No longer watch it."""
+        for event, listener in self._listeners():
+            context.remove_listener(event, listener)
+
+    def _listeners(self) -> tuple[tuple[Any, Callable[[Any], None]], ...]:
+        return (
+            ("console", self._console),
+            ("weberror", self._exception),
+            ("request", self._request),
+            ("page", self._page),
+        )
+
+    def _exception(self, error: WebError) -> None:
+        self.complaints.append(f"exception: {error.error}")
+
+    def _page(self, page: Page) -> None:
+        page.on("websocket", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
         if message.type == "error":

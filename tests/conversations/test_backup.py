@@ -38,6 +38,7 @@ FILL = """
 import os, uuid, datetime as dt
 os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
 import django; django.setup()
+from django.db import connection
 from django.contrib.sessions.backends.db import SessionStore
 from django.core.files.base import ContentFile
 from conversations.channels.base import Text
@@ -46,8 +47,6 @@ from conversations.messaging import outbound
 from conversations.messaging.models import Attachment, Attempt, Conversation, Message
 from crm.foundation import clock
 from crm.foundation.secrets import seal
-from django.core.management import call_command
-call_command("migrate", verbosity=0)
 from tests.factories import AccountFactory, ConversationFactory, InboxFactory, MessageFactory, UserFactory
 UserFactory(manager=True, email="boss@example.test")
 inbox = InboxFactory(account=AccountFactory(graph_base_url="GRAPH"), phone_number_id="555")
@@ -66,6 +65,8 @@ Attachment.objects.create(**of, state="stored", file=ContentFile(b"picture", "x"
 Attachment.objects.create(**of, external_id="777000")
 WebhookEvent.objects.create(sealed_body=seal(b"{}"), state="processed", processed_at=clock.real())
 SessionStore().create()
+if pool := getattr(connection, "pool", None):
+    pool.close()  # else Python waits for its threads
 """
 # Everything is in psql's hands but what comes last: the fence and the end of the transaction.
 KILLED = """
@@ -93,8 +94,9 @@ def graph():
 
 
 @contextlib.contextmanager
-def installation():
-    with Product(database_url=fresh_database_url()) as house:
+def installation(product=None):
+    """One that does its own background work; with nothing in it, not even a table, unless given."""
+    with product or Product(database_url=fresh_database_url()) as house:
         house.env["WORK"] = "threads"
         yield house
 
@@ -102,7 +104,7 @@ def installation():
 @pytest.fixture(scope="module")
 def house(graph):
     """An installation with a little of everything."""
-    with installation() as house:
+    with installation(Product.ready()) as house:
         python(house, FILL.replace("GRAPH", graph.url))
         yield house
 

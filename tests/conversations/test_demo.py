@@ -216,8 +216,8 @@ def holes(page):
 
 
 @pytest.mark.filterwarnings("ignore:No directory at")
-@pytest.mark.parametrize("language", ["es", "en"])
-def test_every_thread_and_every_list_shows(demo, client, language, missing_variables):
+@pytest.mark.parametrize(("language", "remainder"), [("es", 0), ("en", 1)])
+def test_every_thread_and_every_list_shows(demo, client, language, remainder, missing_variables):
     User.objects.update(language=language)
     for user in (demo.agent, demo.agent2, demo.manager):
         client.force_login(user)
@@ -225,7 +225,7 @@ def test_every_thread_and_every_list_shows(demo, client, language, missing_varia
             page = client.get(reverse("desk:inbox"), {"view": view, "status": "all"})
             assert page.status_code == 200
             assert holes(page) == set()
-    for conversation in Conversation.objects.select_related("contact"):
+    for conversation in list(Conversation.objects.select_related("contact").order_by("pk"))[remainder::2]:
         page = client.get(reverse("desk:conversation", args=[conversation.pk]))
         assert page.status_code == 200, conversation
         assert holes(page) == set(), conversation

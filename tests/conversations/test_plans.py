@@ -12,11 +12,10 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 
-from conversations.desk import media_list, past
+from conversations.desk import finding, media_list, past
 from conversations.ingest import pipeline, retention
 from conversations.live import replay
 from conversations.messaging import claiming, deliveries, outbox, portfolio
-from conversations.messaging.conversation_models import FEW
 from conversations.messaging.models import Attachment, Conversation, Message
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
@@ -87,8 +86,8 @@ def complaints(statements, most):
         plan = plan_of(sql, params)
         nodes = list(scans(plan))
         read = sum(map(touched, nodes))
-        # A scan that ends at its limit has read little: the people of a frequent word.
-        ends = plan["Node Type"] == "Limit" and read <= FEW + 1
+        # A scan that ends at its limit has read little: the people or messages of a frequent word.
+        ends = plan["Node Type"] == "Limit" and read <= finding.FEW + 1
         through = [node["Relation Name"] for node in nodes if node["Node Type"] == "Seq Scan" and not ends]
         if through or read > (max(most, COUNTS) if "AS counted" in sql else most):
             yield f"{read} rows read, through {through or 'indexes'}, {_outline(plan)}"

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from conversations.desk import collision
 from conversations.desk.bubbles import bubble_of
-from conversations.desk.forms import BadForm, TooManyFiles, UploadMissing, read_pk, read_uuid, required_uuid
+from conversations.desk.forms import BadForm, TooManyFiles, UploadMissing, read_pk, read_place, read_uuid, required_uuid
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from conversations.desk.strip import composer_of
 from conversations.messaging import media, outbound, threads
@@ -28,8 +28,7 @@ def send(request: DeskRequest, chosen: Conversation) -> HttpResponse:
     """
     client_id = required_uuid(request.POST, "client_id")
     reply_to = quoted(chosen, request.POST.get("reply_to", ""))
-    text = request.POST.get("text", "")
-    contents = outbound.contents_of(text, uploads_of(request))
+    contents = _contents(request)
     hold, sent = dt.timedelta(seconds=settings.UNDO_SEND_SECONDS), []
     if request.POST.get("force") != "1":
         _check_collision(request, chosen, client_id)
@@ -46,6 +45,13 @@ def send(request: DeskRequest, chosen: Conversation) -> HttpResponse:
     if sent[0][1] and hold:
         response["X-Hold"] = str(settings.UNDO_SEND_SECONDS)
     return response
+
+
+def _contents(request: DeskRequest) -> list[outbound.Content]:
+    """A place if the form has one, else words and files."""
+    if place := request.POST.get("place", ""):
+        return [read_place(place)]
+    return outbound.contents_of(request.POST.get("text", ""), uploads_of(request))
 
 
 def _check_collision(request: DeskRequest, chosen: Conversation, client_id: uuid.UUID) -> None:

@@ -1,5 +1,7 @@
 """Signing in, signing out, language and theme."""
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -9,6 +11,7 @@ from tests.factories import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
 LOGIN = "/accounts/login/"
+ATTRIBUTES = re.compile(r'([a-z]+)="([^"]*)"')
 
 
 def try_to_sign_in(client, email, password, **data):
@@ -150,3 +153,11 @@ def test_preferences_nobody_offers_change_nothing(desk, agent, value):
     assert (response.status_code, response["Location"]) == (302, "/inbox/")
     agent.refresh_from_db()
     assert (agent.language, agent.theme) == before
+
+
+def test_password_managers_can_fill_in_the_form(client):
+    html = client.get(LOGIN).content.decode()
+    inputs = [dict(ATTRIBUTES.findall(tag)) for tag in re.findall(r"<input[^>]*>", html)]
+    fields = {found.get("name"): found for found in inputs}
+    assert (fields["username"]["type"], fields["username"]["autocomplete"]) == ("email", "username")
+    assert (fields["password"]["type"], fields["password"]["autocomplete"]) == ("password", "current-password")

@@ -51,7 +51,9 @@ def test_notes_are_found_and_what_was_deleted_is_not(agent, desk, conversation):
     assert finding.messages(agent, "secreto") == [note]
 
 
-def test_nobody_finds_what_they_may_not_see(sign_in, conversation, theirs, team):
+@pytest.mark.parametrize("few", [finding.FEW, 0], ids=["rare word", "frequent word"])
+def test_nobody_finds_what_they_may_not_see(sign_in, conversation, theirs, team, monkeypatch, few):
+    monkeypatch.setattr(finding, "FEW", few)
     for row in (conversation, theirs):
         MessageFactory(conversation=row, text="confidencial")
     restricted = UserFactory(restricted=True, teams=[team])

@@ -146,6 +146,11 @@ def test_more_than_four_megabytes_streamed_stops_reading(inbox, writer):
     assert (status, read) == (413, 5)
 
 
+def test_more_than_four_megabytes_in_one_piece_of_no_declared_length_are_413(inbox, writer):
+    assert ask(b" " * (LIMIT + 1), chunk=LIMIT + 1)[0] == 413
+    assert not WebhookEvent.objects.exists()
+
+
 def test_exactly_four_megabytes_are_taken(inbox, writer):
     body = b'{"entry": []' + b" " * (LIMIT - 13) + b"}"
     assert len(body) == LIMIT

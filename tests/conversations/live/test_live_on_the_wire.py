@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 
 import aiohttp
 import pytest
@@ -15,7 +16,7 @@ from conversations.desk import consumers
 from scripts.servers import PrivateRedis
 from tests.conftest import ON_SQLITE
 from tests.factories import InboxFactory, TeamFactory, UserFactory
-from tests.product import PASSWORD, Desk, Process, Product, Simulator, free_port, fresh_database_url, signed
+from tests.product import PASSWORD, Desk, Process, Product, Simulator, free_port, signed
 from tests.webhooks import body, change, person, text
 
 SECRET, TOKEN = "the-app-secret", "the-access-token"
@@ -30,18 +31,16 @@ def redis():
 @pytest.fixture
 def product(redis):
     """Two web processes and a worker."""
-    with Product(database_url=fresh_database_url(), redis_url=redis.url, workers=1) as product:
-        product.manage("migrate", "--verbosity", "0")
-        product.manage("collectstatic", "--noinput", "--verbosity", "0")
-        with Simulator(callback_url=f"{product.url}/webhooks/whatsapp/", secret=SECRET, token=TOKEN) as simulator:
-            product.manage(
-                "add_number", "--name", "Ventas", "--waba-id", "100", "--phone-number-id", "200", "--team", "Ventas",
-                "--graph-base-url", f"{simulator.url}/graph", lines=f"{TOKEN}\n{SECRET}\n",
-            )  # fmt: skip
-            product.manage(
-                "add_user", "ana@acme.test", "--name", "Ana Torres", "--team", "Ventas", lines=f"{PASSWORD}\n"
-            )
-            yield product.start()
+    with (
+        Product.ready(redis_url=redis.url, workers=1) as product,
+        Simulator(callback_url=f"{product.url}/webhooks/whatsapp/", secret=SECRET, token=TOKEN) as simulator,
+    ):
+        product.manage(
+            "add_number", "--name", "Ventas", "--waba-id", "100", "--phone-number-id", "200", "--team", "Ventas",
+            "--graph-base-url", f"{simulator.url}/graph", lines=f"{TOKEN}\n{SECRET}\n",
+        )  # fmt: skip
+        product.manage("add_user", "ana@acme.test", "--name", "Ana Torres", "--team", "Ventas", lines=f"{PASSWORD}\n")
+        yield product.start()
 
 
 async def post(session, url, external_id):
@@ -63,18 +62,18 @@ async def test_agents_hear_within_seconds_what_other_processes_do_while_redis_is
         async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as session:
             desk = Desk(product.url, session)
             await desk.sign_in("ana@acme.test", PASSWORD)
-            socket = await desk.socket()
+            live = await desk.socket()
             await post(session, url, "wamid.with")
-            await socket.hint("message.created")
+            await live.hint("message.created")
             redis.stop()
             await post(session, url, "wamid.without")
-            missed = await socket.hint("message.created")
+            missed = await live.hint("message.created")
             answer = json.loads(await desk.get("/inbox/sync/?since=0"))
             assert missed["id"] in [hint["id"] for hint in answer["hints"]]
             redis.start()
             await post(session, url, "wamid.again")
-            await socket.hint("message.created")
-            frames = [frame["id"] for frame in socket.seen if "id" in frame]
+            await live.hint("message.created")
+            frames = [frame["id"] for frame in live.seen if "id" in frame]
             assert len(frames) == len(set(frames)), "each came once"
     finally:
         other.end()
@@ -102,7 +101,11 @@ def cookie_of(user):
 
 async def connect_and_read_nothing(port, cookie):
     """A socket whose other end opens it and then takes nothing off the wire."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+    wire = socket.socket()
+    wire.setblocking(False)
+    wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # else the system takes megabytes for it
+    await asyncio.get_running_loop().sock_connect(wire, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=wire, limit=1024)
     writer.write(
         f"GET /ws/inbox/ HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nOrigin: http://127.0.0.1:{port}\r\n"
         "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
@@ -119,23 +122,25 @@ async def test_one_that_never_reads_costs_little_and_the_others_hear_everything(
     agent = await sync_to_async(make_agent)()
     cookie, port = await sync_to_async(cookie_of)(agent), server.config.port
     frozen = await connect_and_read_nothing(port, cookie)
-    async with aiohttp.ClientSession(headers={"Cookie": cookie}) as session:
-        origin = f"http://127.0.0.1:{port}"
-        tabs = [await session.ws_connect(f"{origin}/ws/inbox/", origin=origin) for _ in range(5)]
-        await until(lambda: len(registry.sockets) == 6)
-        for start in range(0, 10_000, 100):
-            for number in range(start, start + 100):
-                registry.deliver([f"u.{agent.pk}"], json.dumps({"n": number, "x": "x" * 400}))
+    try:
+        async with aiohttp.ClientSession(headers={"Cookie": cookie}) as session:
+            origin = f"http://127.0.0.1:{port}"
+            tabs = [await session.ws_connect(f"{origin}/ws/inbox/", origin=origin) for _ in range(5)]
+            await until(lambda: len(registry.sockets) == 6)
+            for start in range(0, 10_000, 100):
+                for number in range(start, start + 100):
+                    registry.deliver([f"u.{agent.pk}"], json.dumps({"n": number, "x": "x" * 1000}))
+                for tab in tabs:
+                    heard = [json.loads((await tab.receive(10)).data)["n"] for _ in range(100)]
+                    assert heard == list(range(start, start + 100))
+            waiting = max(len(one.queue) for one in registry.sockets)
+            assert 0 < waiting <= consumers.QUEUE_MAX
+            buffered = [one.transport.get_write_buffer_size() for one in server.server_state.connections]
+            assert max(buffered) < 256 * 1024
             for tab in tabs:
-                heard = [json.loads((await tab.receive(10)).data)["n"] for _ in range(100)]
-                assert heard == list(range(start, start + 100))
-        waiting = max(len(socket.queue) for socket in registry.sockets)
-        assert 0 < waiting <= consumers.QUEUE_MAX
-        buffered = [one.transport.get_write_buffer_size() for one in server.server_state.connections]
-        assert max(buffered) < 256 * 1024
-        for tab in tabs:
-            await tab.close()
-    frozen.transport.abort()
+                await tab.close()
+    finally:
+        frozen.transport.abort()
     await until(lambda: not registry.sockets)
 
 

@@ -148,6 +148,19 @@ async def test_who_leaves_while_typing_has_stopped(agent, colleague, conversatio
     assert (await next_of(theirs, "typing"))["on"] is False
 
 
+async def test_who_opens_a_conversation_sees_who_has_been_typing_in_it(agent, colleague, conversation, signed_in):
+    mine, theirs = await signed_in(agent), await signed_in(colleague)
+    await mine.send_to(opening(agent, conversation))
+    await mine.send_to(typing(conversation))
+    await next_of(theirs, "typing")  # in the list
+    await theirs.send_to(opening(colleague, conversation))
+    assert (await next_of(theirs, "typing"))["user"] == agent.pk
+    await mine.send_to(typing(conversation, on=False))
+    await next_of(theirs, "typing")
+    await theirs.send_to(opening(colleague, conversation))
+    assert await is_silent(theirs, "typing")
+
+
 async def test_typing_in_what_is_not_open_is_told_to_nobody(agent, colleague, conversation, signed_in):
     mine, theirs = await signed_in(agent), await signed_in(colleague)
     await mine.send_to(typing(conversation))
@@ -163,6 +176,7 @@ async def test_where_many_listen_typing_is_told_only_to_those_in_the_conversatio
     await mine.send_to(typing(conversation))
     assert await is_silent(theirs, "typing")
     await theirs.send_to(opening(colleague, conversation))
+    assert (await next_of(theirs, "typing"))["mode"] == "reply"
     await mine.send_to(typing(conversation, mode="note"))
     assert (await next_of(theirs, "typing"))["mode"] == "note"
 
@@ -317,9 +331,9 @@ class TestOtherProcesses:
         assert said == []
 
     async def test_typing_elsewhere_is_heard_here(self, quick, ear):
-        quick.hear({"from": "p2", "typing": [5, 1, 7, '{"t":"typing"}']})
+        quick.hear({"from": "p2", "typing": [5, 1, 7, True, '{"t":"typing"}']})
         assert ear.frames == [{"t": "typing"}]
-        quick.hear({"from": "p2", "typing": [5, 1, 99, '{"t":"typing"}']})  # the ear's own
+        quick.hear({"from": "p2", "typing": [5, 1, 99, True, '{"t":"typing"}']})  # the ear's own
         assert len(ear.frames) == 1
 
     @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ def test_two_claimers_at_once_never_take_the_same_message(inbox):
     taken = in_threads(lambda: [message.pk for message in outbox.claim(5)], 4)
     together = [pk for pks in taken for pk in pks]
     assert len(together) == len(set(together))
-    assert set(together) == wanted
+    assert set(together) == wanted, [len(pks) for pks in taken]
 
 
 @pytest.mark.django_db(transaction=True)
