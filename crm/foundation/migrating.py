@@ -1,11 +1,11 @@
-"""Indexes of big tables, built beside the work of others; their migration is `atomic = False`."""
+"""Indexes and unique rules of big tables, built beside the work of others; their migration is `atomic = False`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations.operations import AddIndex
+from django.db.migrations.operations import AddConstraint, AddIndex
 
 _VALID = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
 
@@ -56,3 +56,20 @@ class AddIndexBeside(AddIndex):
         model = from_state.apps.get_model(app_label, self.model_name)
         with unhurried(schema_editor):
             schema_editor.remove_index(model, self.index, concurrently=True)
+
+
+class AddUniqueBeside(AddConstraint):
+    """AddConstraint for a unique rule with a condition, which is an index to PostgreSQL: likewise stops no writer."""
+
+    atomic = False
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        """Build it, unless a try before has."""
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        model = to_state.apps.get_model(app_label, self.model_name)
+        with unhurried(schema_editor):
+            if is_missing(schema_editor, self.constraint.name):
+                sql = str(self.constraint.create_sql(model, schema_editor))
+                schema_editor.execute(sql.replace("CREATE UNIQUE INDEX", "CREATE UNIQUE INDEX CONCURRENTLY", 1))

@@ -1,0 +1,1 @@
+"""One person, one contact: pairs that may be the same, merging them and taking it back."""

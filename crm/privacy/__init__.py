@@ -1,0 +1,1 @@
+"""What the law gives people: a copy of their data, erasure, restriction; and how long data is kept."""

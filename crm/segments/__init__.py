@@ -1,0 +1,1 @@
+"""Groups of contacts by a rule: a tree compiled to one query."""
