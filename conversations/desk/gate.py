@@ -17,6 +17,7 @@ from conversations.messaging.errors import SendRefused
 from conversations.messaging.models import Conversation
 from crm.foundation.errors import Refusal
 from crm.staff.models import User
+from crm.staff.viewer import seen_by
 
 View = Callable[..., HttpResponse]
 
@@ -55,7 +56,7 @@ def _look(view: View, request: HttpRequest, seen: User, *args: Any, **kwargs: An
     if request.method not in ("GET", "HEAD"):
         raise viewing.OnlyLooking
     request.viewer, request.user = request.user, seen  # type: ignore[attr-defined]
-    with connection.execute_wrapper(_only_read):
+    with connection.execute_wrapper(_only_read), seen_by(seen):
         return view(request, *args, **kwargs)
 
 

@@ -19,6 +19,7 @@ from crm.audit.models import AuditEntry
 from crm.staff import idempotency, preconditions, throttles, tokens
 from crm.staff.middleware import address_of
 from crm.staff.models import ApiToken, User
+from crm.staff.viewer import set_viewer
 
 if TYPE_CHECKING:  # rest_framework.views reads its settings, which name this module
     from rest_framework.views import APIView
@@ -44,6 +45,8 @@ class TokenAuthentication(authentication.BaseAuthentication):
         timezone.activate(dt.UTC)  # every time in the API is UTC; the middleware restores both
         throttles.check_token(token)
         who = token.user
+        who.token_hides_addresses = tokens.hides_addresses(token)
+        set_viewer(who)
         log.set_origin(log.Origin(AuditEntry.Source.API, who.pk, who.name, token.prefix, address_of(request)))
         return token.user, token
 

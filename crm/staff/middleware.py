@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 
 from crm.audit import log
 from crm.audit.models import AuditEntry
+from crm.staff.viewer import seen_by
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
@@ -38,7 +39,7 @@ class PreferencesMiddleware:
 
 
 class OriginMiddleware:
-    """Says who acts in this request, for the audit log; an API token says more later."""
+    """Says who acts in this request, for the audit log, and who looks; an API token says more later."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -50,10 +51,10 @@ class OriginMiddleware:
             source = AuditEntry.Source.ADMIN
         elif request.path.startswith("/api/"):
             source = AuditEntry.Source.API
-        user_id, name = None, ""
+        user_id, name, who = None, "", None
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
-            user_id, name = request.user.pk, request.user.name
-        with log.acting(log.Origin(source, user_id, name, ip=address_of(request))):
+            user_id, name, who = request.user.pk, request.user.name, request.user
+        with log.acting(log.Origin(source, user_id, name, ip=address_of(request))), seen_by(who):
             return self.get_response(request)
 
 

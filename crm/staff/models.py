@@ -66,6 +66,8 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["name"]
+    # Of who calls by a token whose scopes do not open phones and e-mail addresses.
+    token_hides_addresses = False
     objects: ClassVar[UserManager] = UserManager()
 
     class Meta:
@@ -77,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             ("use_administration", "Can use the administration"),
             ("see_everything", "Can see every contact and conversation"),
             ("look_as_others", "Can look at the inbox as somebody else"),
+            ("see_addresses", "Can see phones and e-mail addresses in full"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lower"),

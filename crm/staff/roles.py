@@ -25,12 +25,13 @@ MORE_WORDS = {
     "crm.use_administration": _("use the administration"),
     "crm.see_everything": _("see every contact and conversation"),
     "crm.look_as_others": _("look at the inbox as somebody else"),
+    "crm.see_addresses": _("see phones and e-mail addresses in full"),
 }
 # Nobody writes the audit log by hand.
 NEVER = frozenset({"crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry"})
 
 # Managers may do everything. Of the others: model -> (integrators, agents), as letters of VERBS. A restricted agent may
-# do what agents may, with the conversations they see.
+# do what agents may, with the conversations they see; phones and e-mail addresses are masked for them.
 _MODELS = {
     "crm.contact": ("vac", "vac"),
     "crm.contactnote": ("vacd", "vacd"),  # one's own
@@ -49,8 +50,8 @@ _MODELS = {
     "conversations.webhookevent": ("v", ""),
 }
 _MORE = {
-    Role.INTEGRATOR: frozenset({"crm.see_everything"}),
-    Role.AGENT: frozenset({"crm.use_inbox"}),
+    Role.INTEGRATOR: frozenset({"crm.see_everything", "crm.see_addresses"}),
+    Role.AGENT: frozenset({"crm.use_inbox", "crm.see_addresses"}),
     Role.RESTRICTED: frozenset({"crm.use_inbox"}),
 }
 

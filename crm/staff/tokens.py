@@ -9,7 +9,7 @@ from crm.foundation import clock
 from crm.staff.models import ApiToken, User
 
 PREFIX = "vt_"
-READ_ONLY = ("inboxes", "staff", "webhook-events")
+READ_ONLY = ("addresses", "inboxes", "staff", "webhook-events")
 RESOURCES = (
     "attributes",
     "canned-answers",
@@ -61,6 +61,11 @@ def find(text: str) -> ApiToken | None:
 def opens(token: ApiToken, resource: str, verb: str) -> bool:
     """Whether the scopes of a token allow to `read` or `write` a resource."""
     return bool({verb, f"{resource}:{verb}"} & set(token.scopes))
+
+
+def hides_addresses(token: ApiToken) -> bool:
+    """Whether phones and e-mail addresses are masked: a narrow token shows them with the scope `addresses:read`."""
+    return not {"read", "write", "addresses:read"} & set(token.scopes)
 
 
 def digest(text: str) -> str:
