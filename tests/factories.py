@@ -9,6 +9,7 @@ from factory.django import DjangoModelFactory
 
 from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
 from conversations.messaging.models import Conversation, Message
+from crm.contacts import points
 from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.contacts.phones import match_key
 from crm.foundation import clock
@@ -63,6 +64,7 @@ class ContactFactory(DjangoModelFactory):
         contact = model_class(*args, **kwargs)
         contact.refresh_search_text()
         contact.save()
+        points.keep(contact)
         return contact
 
 

@@ -3,7 +3,7 @@
 import re
 
 from conversations.messaging.models import Conversation
-from crm.contacts import attributes
+from crm.contacts import attributes, masking
 from crm.staff.models import User
 
 VARIABLE = re.compile(r"\{\{\s*([a-z]+\.[\w-]{1,50})\s*\}\}")
@@ -31,7 +31,7 @@ def values(conversation: Conversation, agent: User) -> dict[str, str]:
     return named | {
         "contact.name": contact.name,
         "contact.first_name": _first(contact.name),
-        "contact.phone": contact.phone or "",
+        "contact.phone": "" if masking.hides(agent) else contact.phone or "",
         "contact.company": contact.company,
         "agent.name": agent.name,
         "agent.first_name": _first(agent.name),

@@ -24,6 +24,7 @@ from conversations.messaging.models import (
     Message,
     Reaction,
 )
+from crm.contacts import points
 from crm.contacts.models import ChannelIdentity, Contact, ContactTag, IdentityValue
 from crm.foundation import clock
 from crm.staff.models import User
@@ -60,6 +61,7 @@ def build(stories: Sequence[Story], house: House, rng: random.Random, now: dt.da
     scenes = [Scene(_with_number(story, index), house, rng, now) for index, story in enumerate(stories)]
     identities = [identity for scene in scenes for identity in (scene.identity, *scene.members.values())]
     Contact.objects.bulk_create([identity.contact for identity in identities])
+    points.keep_many(identity.contact for identity in identities)
     ChannelIdentity.objects.bulk_create(identities)
     Conversation.objects.bulk_create([scene.conversation for scene in scenes])
     for scene in scenes:

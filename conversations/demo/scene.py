@@ -63,7 +63,7 @@ def identity_of(
         first_seen_at=at,
         last_seen_at=at,
     )
-    contact.refresh_search_text(identity.wa_id, identity.username, identity.profile_name, identity.user_id)
+    contact.refresh_search_text(identity)
     return identity
 
 

@@ -131,7 +131,7 @@ def _bubble(message: Message, product_names: dict[str, str]) -> Bubble:
         status_label=message.get_status_display(),
         author_kind=message.author_kind,
         author_label=author_label(message),
-        sender_label=(sender.profile_name or f"…{(sender.wa_id or '')[-4:]}") if sender else "",
+        sender_label=(sender.profile_name or f"…{(sender.wa_id or '')[-3:]}") if sender else "",
         at=message.sort_at,
         text=text,
         formatted=formatted("" if message.kind == "order" else text, mentioned=_mentioned(message, payload)),

@@ -26,7 +26,8 @@ from crm.contacts.models import (
     IdentityValue,
     Tag,
 )
-from crm.contacts.profile import ATTRIBUTE, language_name
+from crm.contacts.profile import ATTRIBUTE
+from crm.contacts.reading import language_name
 from crm.contacts.timeline import label_of
 from crm.foundation import clock
 from crm.staff.models import User

@@ -10,6 +10,7 @@ from django.db.models.functions import Cast, Coalesce, Concat, Greatest
 from django.utils.translation import gettext_lazy as _
 
 from conversations.inboxes.models import Inbox
+from crm.contacts import masking
 from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.foundation import clock
 from crm.foundation.search import words_of
@@ -57,6 +58,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         if words and len(people) <= FEW:
             keys = list(self.model.objects.filter(contact__in=people).values_list("pk", flat=True)[: FEW + 1])
             return self.filter(pk__in=keys) if len(keys) <= FEW else self.filter(contact__in=people)
+        if masking.hides():
+            return self.filter(contact__in=Contact.objects.search(text))
         return self.filter(*(Q(contact__search_text__contains=word) for word in words))
 
     def with_unread(self, user: User) -> Self:

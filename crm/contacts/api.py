@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 
-from crm.contacts import attributes, notes, profile
+from crm.contacts import attributes, notes, profile, reading
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactNote, CustomAttribute, Tag
@@ -130,15 +130,15 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
 
     def validate_phone(self, phone: str | None) -> str | None:
         """The E.164 form."""
-        number = profile.number(phone) if phone else None
+        number = reading.number(phone) if phone else None
         if phone and number is None:
-            raise serializers.ValidationError(profile.not_a_number())
+            raise serializers.ValidationError(reading.not_a_number())
         return number
 
     def validate_language(self, language: str) -> str:
         """As BCP 47 writes it."""
         try:
-            return profile.language(language)
+            return reading.language(language)
         except InvalidValue as error:
             raise serializers.ValidationError(str(error)) from error
 

@@ -4,13 +4,18 @@ from typing import Any, ClassVar, Self
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import StrIndex
 from django.utils.translation import gettext_lazy as _
 
-from crm.contacts import visibility
+from crm.contacts import masking, phones, visibility
 from crm.foundation import clock
 from crm.foundation.search import search_text, words_of
 from crm.staff.models import User
+
+# In `search_text`: before it what everybody may look for, behind it numbers, addresses and ids. No query contains it.
+PRIVATE = "\x1f"
+_MOST_PUBLIC, _MOST_PRIVATE = 1200, 800
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
@@ -20,9 +25,19 @@ class ContactQuerySet(models.QuerySet["Contact"]):
         """Managers and integrators see all; agents the people of the conversations they see."""
         return visibility.narrow(self, user)
 
-    def search(self, text: str) -> Self:
-        """Every word of `text` occurs in name, phone, username or WhatsApp id, accents and case aside."""
-        return self.filter(*(Q(search_text__contains=word) for word in words_of(text)))
+    def search(self, text: str, user: User | None = None) -> Self:
+        """Every word of `text` occurs in name, company, phone, e-mail, username, WhatsApp id or an attribute, accents
+        and case aside. Who may not see phones and addresses (`user`, or who looks) finds by a whole one only.
+        """
+        words = words_of(text)
+        if not masking.hides(user):
+            return self.filter(*(Q(search_text__contains=word) for word in words))
+        rows = self.alias(_private_at=StrIndex("search_text", Value(PRIVATE)))
+        public = Q()
+        for number, word in enumerate(words):
+            rows = rows.alias(**{f"_at_{number}": StrIndex("search_text", Value(word))})
+            public &= Q(search_text__contains=word, **{f"_at_{number}__lt": F("_private_at")})
+        return rows.filter(public | Q(pk__in=_with_address(text))) if words else rows
 
 
 class Contact(models.Model):
@@ -105,16 +120,42 @@ class Contact(models.Model):
     def title(self) -> str:
         """What a list shows: the name, "~name" while unconfirmed, else the number, else a plain word."""
         if self.name:
-            return self.name if self.is_name_confirmed or self.kind == self.Kind.GROUP else f"~{self.name}"
-        return self.phone or str(_("Unknown contact"))
+            called = masking.name(self.name)
+            return called if self.is_name_confirmed or self.kind == self.Kind.GROUP else f"~{called}"
+        return self.shown_phone or str(_("Unknown contact"))
 
-    def refresh_search_text(self, *extra: str | None) -> None:
-        """Rebuild the folded search column from name, phone and the identities' ids; saves nothing."""
-        parts = [self.name, self.phone, *extra]
+    @property
+    def shown_phone(self) -> str:
+        """The number as whoever looks may see it."""
+        return masking.phone(self.phone)
+
+    def refresh_search_text(self, identity: "ChannelIdentity | None" = None) -> None:
+        """Rebuild the folded search column from what the contact, its points and its accounts (or the one that is
+        about to be saved) say; saves nothing.
+        """
+        said = [self.name, self.company, self.external_id]
+        said += [value for value in self.attributes.values() if isinstance(value, str)]
+        private = [self.phone]
+        for account in [*([identity] if identity else []), *(self.identities.all() if self.pk else [])]:
+            said += [account.profile_name, account.username]
+            private += [account.wa_id, account.user_id]
         if self.pk:
-            for identity in self.identities.all():
-                parts += [identity.wa_id, identity.username, identity.profile_name, identity.user_id]
-        self.search_text = search_text(*dict.fromkeys(parts))
+            private += self.points.filter(until=None).order_by("pk").values_list("value", flat=True)
+        private += [one for one in said if one and masking.is_number_like(one)]
+        public = [one for one in dict.fromkeys(said) if one not in private]
+        front, back = search_text(*public), search_text(*dict.fromkeys(private))
+        self.search_text = f"{front[:_MOST_PUBLIC]}{PRIVATE}{back[:_MOST_PRIVATE]}"
+
+
+def _with_address(text: str) -> models.QuerySet[Any, int]:
+    """Whoever has exactly this number or e-mail address."""
+    text = text.strip()
+    digits = phones.digits_of(text).removeprefix("00")
+    key = phones.match_key(digits) if digits else text.casefold()
+    kind = ContactPoint.Kind.PHONE if digits else ContactPoint.Kind.EMAIL
+    points = ContactPoint.objects.filter(kind=kind, match_key=key, until=None).values("contact")
+    accounts = ChannelIdentity.objects.filter(match_key=key if digits else "").values("contact")
+    return Contact.objects.filter(Q(pk__in=points) | Q(pk__in=accounts)).values_list("pk", flat=True)
 
 
 class ContactPoint(models.Model):

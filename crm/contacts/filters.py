@@ -36,7 +36,7 @@ class ContactFilter(django_filters.FilterSet):
         if not digits:
             return queryset.none()
         accounts = ChannelIdentity.objects.filter(match_key=phones.match_key(digits))
-        return queryset.filter(Q(phone=profile.number(value) or f"+{digits}") | Q(pk__in=accounts.values("contact_id")))
+        return queryset.filter(Q(phone=phones.number(value) or f"+{digits}") | Q(pk__in=accounts.values("contact_id")))
 
     def by_tag(self, queryset: ContactQuerySet, name: str, value: str) -> ContactQuerySet:
         """Those who have it; nobody if there is none of this name."""

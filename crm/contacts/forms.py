@@ -16,7 +16,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from crm.contacts import attributes, notes, profile
+from crm.contacts import attributes, notes, profile, reading
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, ContactNote, CustomAttribute, Tag
 from crm.foundation.text import clean_text
@@ -240,7 +240,7 @@ class CustomAttributeForm(forms.ModelForm):
 
 def _read(field: str, text: str) -> Any:
     try:
-        return profile.read(field, text or "")
+        return reading.read(field, text or "")
     except InvalidValue as error:
         raise forms.ValidationError(str(error)) from error
 

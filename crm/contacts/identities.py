@@ -9,8 +9,8 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.dispatch import Signal
 
-from crm.contacts import phones
-from crm.contacts.models import ChannelIdentity, Contact, IdentityValue
+from crm.contacts import addresses, phones, points
+from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, IdentityValue
 from crm.foundation.repointing import repoint
 
 identities_joined = Signal()
@@ -201,6 +201,7 @@ def _complete(identity: ChannelIdentity, scope: str, user_id: str, address: str)
     if missing_user or missing_address:
         identity.save()
         refresh_contact(identity)
+        addresses.tell([addresses.Given(identity.contact, identity.wa_id or "", identity.user_id or "")])
     return identity
 
 
@@ -228,7 +229,8 @@ def _create(channel: str, scope: str, at: dt.datetime, *, user_id: str = "", add
         identity.contact.save()
     identity.contact = awaited or identity.contact
     identity.save()
-    refresh_contact(identity)
+    points.keep(refresh_contact(identity))
+    addresses.tell([addresses.Given(identity.contact, address, user_id)])
     return identity
 
 
@@ -246,8 +248,8 @@ def draft(channel: str, scope: str, at: dt.datetime, user_id: str, address: str)
 
 def _awaited(address: str) -> Contact | None:
     """A contact that staff or an integrator entered with this number, before the person ever wrote."""
-    phone = phones.e164(address)
-    return Contact.objects.filter(phone=phone, identities=None).order_by("pk").first() if phone else None
+    known = points.matching(ContactPoint.Kind.PHONE, [address] if phones.e164(address) else [])
+    return Contact.objects.filter(pk__in=known.values("contact"), identities=None).order_by("pk").first()
 
 
 def _set(identity: ChannelIdentity, field: str, value: str | None) -> None:
@@ -265,8 +267,11 @@ def _retire(identity: ChannelIdentity, field: str, at: dt.datetime) -> None:
         )
         _set(identity, field, None)
         identity.save()
-        if field == "wa_id":
-            Contact.objects.filter(pk=identity.contact_id, phone=phones.e164(value)).update(phone=None)
+        contact = Contact.objects.select_for_update(no_key=True).get(pk=identity.contact_id)
+        if field == "wa_id" and contact.phone and contact.phone == phones.e164(value):
+            contact.phone = None
+            contact.save(update_fields=["phone"])
+            points.keep(contact, at=at)
         refresh_contact(identity)
 
 
@@ -328,7 +333,7 @@ def note_seen(
     return [field for field in SEEN if getattr(identity, field) != before[field]]
 
 
-def refresh_contact(identity: ChannelIdentity) -> None:
+def refresh_contact(identity: ChannelIdentity) -> Contact:
     """Carry number and profile name over to the contact, unless a person has written the name."""
     contact = Contact.objects.select_for_update(no_key=True).get(pk=identity.contact_id)
     identity.contact = contact
@@ -337,8 +342,10 @@ def refresh_contact(identity: ChannelIdentity) -> None:
     number = phones.e164(identity.wa_id) if identity.wa_id else contact.phone
     if number != contact.phone and not _is_written(contact):
         contact.phone = number
+        points.keep(contact)
     contact.refresh_search_text()
     contact.save(update_fields=["name", "phone", "search_text"])
+    return contact
 
 
 def _is_written(contact: Contact) -> bool:
@@ -350,7 +357,8 @@ def _is_written(contact: Contact) -> bool:
 
 
 def _absorb(kept: Contact, gone: Contact) -> None:
-    repoint(gone, kept)
+    points.absorb(kept, gone)
+    repoint(gone, kept, but=(ContactPoint,))
     kept.company, kept.language = kept.company or gone.company, kept.language or gone.language
     kept.attributes = gone.attributes | kept.attributes
     kept.version = max(kept.version, gone.version) + 1

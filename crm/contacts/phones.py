@@ -3,6 +3,7 @@
 import re
 
 import phonenumbers
+from django.utils.translation import gettext as _
 
 _DIGITS = re.compile(r"[0-9]{5,20}")
 
@@ -46,3 +47,17 @@ def e164(wa_id: str) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return f"+{digits}" if phonenumbers.is_possible_number(number) else None
+
+
+def number(text: str) -> str | None:
+    """The E.164 form of a number in any spelling; without + or 00 only if valid, so that no local number passes."""
+    digits = digits_of(text)
+    if text.strip().startswith("+") or digits.startswith("00"):
+        return e164(digits.removeprefix("00"))
+    found = e164(digits)
+    return found if found and phonenumbers.is_valid_number(phonenumbers.parse(found)) else None
+
+
+def not_a_number() -> str:
+    """What to say to who wrote something else where a phone belongs."""
+    return _("This is not a phone number. Write it with its country code, such as +34 600 123 456.")

@@ -1,32 +1,35 @@
-"""What staff write about a contact: name, kind, phone, company, language, custom attributes, tags; and who wrote it."""
+"""What staff write about a contact: its fields, phones and e-mails, custom attributes, tags; and who wrote it."""
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import phonenumbers
 from django.db import IntegrityError, transaction
+from django.db.models import Model
 from django.dispatch import Signal
-from django.utils import translation
 from django.utils.translation import gettext as _
 
 from crm.contacts import attributes as custom
-from crm.contacts import phones
+from crm.contacts import points
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.models import Contact, ContactChange, ContactTag, Tag
+from crm.contacts.models import Contact, ContactChange, ContactPoint, ContactTag, Tag
+from crm.contacts.reading import line
 from crm.foundation.errors import Conflict
 from crm.foundation.retrying import in_transaction
-from crm.foundation.text import clean_text
 from crm.staff.models import User
 
 contact_changed = Signal()
 """Sent inside the transaction with `contact`: whoever shows it may say so."""
 
 ATTRIBUTE = "attributes."
-TEXT_MAX = 200
 TAG_MAX = 50
+REASON_MAX = 200
 COLOURS = 16
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2}|[0-9]{3}))?")
+OWN = ("name", "kind", "phone", "company", "language", "country", "time_zone", "stage", "owner", "external_id")
+type Changes = list[ContactChange]
+
+_KEPT = object()
+# What a change of a further phone or e-mail is called in the history.
+_POINTS = {"phone": "phones", "email": "emails"}
 
 
 @in_transaction
@@ -39,17 +42,19 @@ def write(
     attributes: Mapping[str, object] | None = None,
     **values: Any,
 ) -> Contact:
-    """Create or change a contact: `values` of name, kind, phone (E.164), company, language; `attributes` by key, empty
-    ones go; `tags`: all its tags by name.
+    """Create or change a contact: `values` of its own columns as `read` returns them and of `email` (the primary one);
+    `attributes` by key, empty ones go; `tags`: all its tags by name.
 
-    A written name or phone stays when WhatsApp reports another; an emptied one gives way to it again. Raises Conflict
-    if somebody changed one of these fields since `version`, InvalidValue for an attribute.
+    A written name or phone stays when WhatsApp reports another; an emptied one gives way to it again. Another phone or
+    e-mail in the place of one makes that a former one. Raises Conflict if somebody changed one of these fields since
+    `version`, InvalidValue for an attribute or an external id that another contact has.
     """
     is_new = contact.pk is None
     row = contact if is_new else Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
     if not is_new and version is not None:
         touched = [*values, *(f"{ATTRIBUTE}{key}" for key in attributes or ()), *(["tag"] * (tags is not None))]
         _check(row, version, touched)
+    email = values.pop("email", _KEPT)
     if attributes is not None:
         values["attributes"] = custom.merged(row.attributes, attributes)
     changes = [] if is_new else _changes(row, values)
@@ -58,14 +63,48 @@ def write(
     if "name" in values:
         row.is_name_confirmed = bool(row.name)
         row.name = row.name or _name_on_whatsapp(row)
-    row.refresh_search_text()
     if is_new:
-        row.save()
+        row.refresh_search_text()
+        _store(row)
+    changes += _write_points(row, values, email, by, is_new=is_new)
+    if not is_new or email is not _KEPT:
+        row.refresh_search_text()
     if tags is not None:
         tag_changes = _set_tags(row, tags, by)
         changes += [] if is_new else tag_changes
+    if is_new and email is not _KEPT:
+        row.save(update_fields=["search_text"])
     if is_new or changes:
         _save(row, changes, by, fields=[*values, "is_name_confirmed", "search_text"])
+    return row
+
+
+@in_transaction
+def add_point(
+    contact: Contact, kind: str, text: str, *, by: User, label: str = "", is_primary: bool = False
+) -> Contact:
+    """Give a contact a further phone or e-mail; one it has already is labelled or put first. Raises InvalidValue."""
+    row = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
+    before, known = row.phone, set(row.points.filter(until=None).values_list("pk", flat=True))
+    point, is_changed = points.put(row, kind, points.read(kind, text), by=by, label=label, is_primary=is_primary)
+    if is_changed:
+        added = [] if point.pk in known else [ContactChange(field=_POINTS[kind], after=point.value)]
+        row.refresh_search_text()
+        _save(row, added + _phone_change(before, row.phone), by, fields=["search_text"])
+    return row
+
+
+@in_transaction
+def end_point(point: ContactPoint, *, by: User) -> Contact:
+    """A phone or e-mail is no longer the contact's; one that is over already changes nothing."""
+    row = Contact.objects.select_for_update(no_key=True).get(pk=point.contact_id)
+    found = row.points.filter(pk=point.pk, until=None).first()
+    if found is not None:
+        before, found.contact = row.phone, row
+        points.end(found)
+        row.refresh_search_text()
+        ended = ContactChange(field=_POINTS[found.kind], before=found.value)
+        _save(row, [ended, *_phone_change(before, row.phone)], by, fields=["search_text"])
     return row
 
 
@@ -94,52 +133,6 @@ def untag(contact: Contact, tag_id: int, *, by: User) -> Contact:
     return row
 
 
-def read(field: str, text: str) -> Any:
-    """What a person typed for name, company, language or phone, as it is kept; raises InvalidValue."""
-    text = " ".join(clean_text(text).split())
-    if field == "phone":
-        found = number(text) if text else None
-        if text and found is None:
-            raise InvalidValue(not_a_number())
-        return found
-    if field == "language":
-        return language(text)
-    return _line(text, TEXT_MAX)
-
-
-def number(text: str) -> str | None:
-    """The E.164 form of a number in any spelling; without + or 00 only if valid, so that no local number passes."""
-    digits = phones.digits_of(text)
-    if text.strip().startswith("+") or digits.startswith("00"):
-        return phones.e164(digits.removeprefix("00"))
-    found = phones.e164(digits)
-    return found if found and phonenumbers.is_valid_number(phonenumbers.parse(found)) else None
-
-
-def not_a_number() -> str:
-    """What to say to who wrote something else where a phone belongs."""
-    return _("This is not a phone number. Write it with its country code, such as +34 600 123 456.")
-
-
-def language(text: str) -> str:
-    """A language code as BCP 47 writes it ("es", "pt-BR"), "" for none; raises InvalidValue."""
-    found = _LANGUAGE.fullmatch(text)
-    if text and not found:
-        raise InvalidValue(_("This is not a language code. Write one such as es, en or pt-BR."))
-    if not found:
-        return ""
-    code, region = found.groups()
-    return f"{code.lower()}-{region.upper()}" if region else code.lower()
-
-
-def language_name(code: str) -> str:
-    """The name of a language, in the active one; the code where Django does not know it."""
-    try:
-        return str(translation.get_language_info(code.lower())["name_translated"]).capitalize()
-    except KeyError:
-        return code
-
-
 def find_tag(name: str) -> Tag | None:
     """The tag of this name, whatever its case; compared here because SQLite folds ASCII only."""
     return _tags_by_name().get(name.casefold())
@@ -147,7 +140,7 @@ def find_tag(name: str) -> Tag | None:
 
 def tag_name(text: str) -> str:
     """The name of a tag as it is kept, in one line; raises InvalidValue for what cannot be one."""
-    name = _line(text, TAG_MAX)
+    name = line(text, TAG_MAX)
     if not name:
         raise InvalidValue(_("Write the name of the tag."))
     if not " ".join(text.split()).isprintable():
@@ -171,11 +164,30 @@ def find_or_make_tag(text: str) -> Tag:
         return found
 
 
-def _line(text: str, most: int) -> str:
-    text = " ".join(clean_text(text).split())
-    if len(text) > most:
-        raise InvalidValue(_("This is too long: %(most)d characters at most.") % {"most": most})
-    return text
+def _store(row: Contact, fields: Iterable[str] | None = None) -> None:
+    """Write the row, or say that another contact has its external id."""
+    try:
+        with transaction.atomic():
+            row.save(update_fields=fields)
+    except IntegrityError as error:
+        if row.external_id and Contact.objects.filter(external_id=row.external_id).exclude(pk=row.pk).exists():
+            sentence = _("Another contact has this external id already.")
+            raise InvalidValue(sentence, field="external_id") from error
+        raise
+
+
+def _write_points(row: Contact, values: Mapping[str, Any], email: Any, by: User, *, is_new: bool) -> Changes:
+    """Bring the points in line with a written phone and e-mail; what changed of the e-mail."""
+    if "phone" in values and (row.phone or not is_new):
+        points.keep(row, by=by)
+    if email is _KEPT:
+        return []
+    before, after = points.set_email(row, email, by=by)
+    return [ContactChange(field="email", before=before, after=after)] if before != after and not is_new else []
+
+
+def _phone_change(before: str | None, after: str | None) -> Changes:
+    return [ContactChange(field="phone", before=before, after=after)] if before != after else []
 
 
 def _check(row: Contact, version: int, fields: list[str]) -> None:
@@ -190,7 +202,7 @@ def _name_on_whatsapp(row: Contact) -> str:
     return newest.profile_name if newest else ""
 
 
-def _changes(row: Contact, values: Mapping[str, Any]) -> list[ContactChange]:
+def _changes(row: Contact, values: Mapping[str, Any]) -> Changes:
     """What `values` would change of a row, field by field."""
     found = []
     for name, value in values.items():
@@ -203,15 +215,20 @@ def _changes(row: Contact, values: Mapping[str, Any]) -> list[ContactChange]:
         elif name == "name":  # a name that is only what WhatsApp says becomes ours
             found.append(ContactChange(field=name, before=row.name if row.is_name_confirmed else "", after=value))
         else:
-            found.append(ContactChange(field=name, before=getattr(row, name), after=value))
+            found.append(ContactChange(field=name, before=_as_text(getattr(row, name)), after=_as_text(value)))
     return [change for change in found if change.before != change.after]
 
 
-def _save(row: Contact, changes: list[ContactChange], by: User, fields: Iterable[str] = ()) -> None:
+def _as_text(value: Any) -> Any:
+    """Stages and users by their name, as the history shows them."""
+    return str(value) if isinstance(value, Model) else value
+
+
+def _save(row: Contact, changes: Changes, by: User, fields: Iterable[str] = ()) -> None:
     """Write a (locked) contact and what changed of it, and say so."""
     if changes:
         row.version += 1
-        row.save(update_fields=[*fields, "version"])
+        _store(row, [*fields, "version"])
         for change in changes:
             change.contact, change.user, change.version = row, by, row.version
         ContactChange.objects.bulk_create(changes)
@@ -222,7 +239,7 @@ def _tags_by_name() -> dict[str, Tag]:
     return {tag.name.casefold(): tag for tag in Tag.objects.all()}
 
 
-def _set_tags(contact: Contact, names: Iterable[str], by: User) -> list[ContactChange]:
+def _set_tags(contact: Contact, names: Iterable[str], by: User) -> Changes:
     known = _tags_by_name()
     wanted: dict[int, Tag] = {}
     for name in map(tag_name, names):

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 from django.db.models import Q
 
-from crm.contacts import identities, phones
-from crm.contacts.models import ChannelIdentity, Contact, IdentityValue
+from crm.contacts import addresses, identities, phones, points
+from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, IdentityValue
 from crm.foundation.rows import update_rows
 
 
@@ -100,9 +100,9 @@ def _entered_by_staff(fresh: dict[tuple[str, str], ChannelIdentity]) -> list[tup
     numbers = {pair: row.contact.phone for pair, row in fresh.items() if row.contact.phone}
     if not numbers:
         return []
-    awaited = Contact.objects.filter(phone__in=set(numbers.values()), identities=None)
-    taken = set(awaited.values_list("phone", flat=True))
-    return [pair for pair, phone in numbers.items() if phone in taken]
+    awaited = points.matching(ContactPoint.Kind.PHONE, numbers.values()).filter(contact__identities=None)
+    taken = set(awaited.values_list("match_key", flat=True))
+    return [pair for pair, phone in numbers.items() if phones.match_key(phone) in taken]
 
 
 def _note(
@@ -132,8 +132,10 @@ def _note(
 def _store(fresh: list[ChannelIdentity]) -> None:
     for row in fresh:
         row.contact.name = row.profile_name
-        row.contact.refresh_search_text(row.wa_id, row.username, row.profile_name, row.user_id)
+        row.contact.refresh_search_text(row)
     Contact.objects.bulk_create([row.contact for row in fresh])
+    points.keep_many(row.contact for row in fresh)
     for row in fresh:
         row.contact = row.contact  # now that it has a key
     ChannelIdentity.objects.bulk_create(fresh)
+    addresses.tell(addresses.Given(row.contact, user_id=row.user_id) for row in fresh if row.user_id)

@@ -12,7 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from crm.contacts import attributes
 from crm.contacts.models import Contact, ContactChange, ContactNote, CustomAttribute
-from crm.contacts.profile import ATTRIBUTE, language_name
+from crm.contacts.profile import ATTRIBUTE
+from crm.contacts.reading import language_name
 from crm.staff.models import User
 
 PAGE = 20

@@ -34,8 +34,12 @@ NEVER = frozenset({"crm.add_auditentry", "crm.change_auditentry", "crm.delete_au
 # do what agents may, with the conversations they see; phones and e-mail addresses are masked for them.
 _MODELS = {
     "crm.contact": ("vac", "vac"),
+    "crm.contactevent": ("va", "v"),
+    "crm.contactfile": ("vad", "vad"),
     "crm.contactnote": ("vacd", "vacd"),  # one's own
+    "crm.contactpoint": ("vacd", "vacd"),
     "crm.customattribute": ("vacd", "v"),
+    "crm.lifecyclestage": ("vacd", "v"),
     "crm.tag": ("vacd", "v"),
     "crm.team": ("v", "v"),
     "crm.user": ("v", "v"),

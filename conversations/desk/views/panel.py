@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from conversations.desk import panel as panels
 from conversations.desk.forms import BadForm, read_pk, read_version
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
-from crm.contacts import attributes, notes, profile, timeline
+from crm.contacts import attributes, notes, profile, reading, timeline
 from crm.contacts.models import Contact, ContactNote
 from crm.foundation.errors import Conflict
 
@@ -73,7 +73,7 @@ def _write(contact: Contact, name: str, text: str, request: DeskRequest) -> None
         values = {name.removeprefix(profile.ATTRIBUTE): text}
         profile.write(contact, by=request.user, version=version, attributes=values)
     else:
-        profile.write(contact, by=request.user, version=version, **{name: profile.read(name, text)})
+        profile.write(contact, by=request.user, version=version, **{name: reading.read(name, text)})
 
 
 @desk_view("POST")

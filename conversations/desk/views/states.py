@@ -15,6 +15,7 @@ from conversations.desk.rows import row_of
 from conversations.messaging import labels, snoozing, threads
 from conversations.messaging.models import Conversation
 from conversations.notices import mentions
+from crm.contacts import masking
 from crm.contacts.models import Tag
 from crm.foundation import clock
 from crm.foundation.errors import Conflict
@@ -178,7 +179,7 @@ def header_context(request: DeskRequest, chosen: Conversation, *, conflict: bool
     number, wa_id = chosen.contact.phone, chosen.identity.wa_id
     return {
         "conversation": row_of(chosen, request.user),
-        "number": number or (f"+{wa_id}" if wa_id and not chosen.is_group else ""),
+        "number": masking.phone(number or (f"+{wa_id}" if wa_id and not chosen.is_group else ""), request.user),
         "agents": agents,
         "teams": teams,
         "priorities": Conversation.Priority.choices,
