@@ -277,6 +277,11 @@ ADMIN_CSP = SECURE_CSP | {
 # What the administration's pages are marked with, so that nobody mistakes a trial installation for the real one.
 ENVIRONMENT_LABEL = env.str("ENVIRONMENT_LABEL", "")
 
+# What people are written to for only if they have said yes; for anything else, unless they have said no.
+CONSENT_NEEDED_FOR = env.list("CONSENT_NEEDED_FOR", ["marketing", "profiling"])
+# The languages this business speaks with its customers, the first one first: their opt-out words count, beside English.
+BUSINESS_LANGUAGES = env.list("BUSINESS_LANGUAGES", ["es"])
+
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]

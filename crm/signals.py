@@ -7,10 +7,21 @@ from allauth.mfa import signals as mfa
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from crm.audit import log
+from crm.consent import ledger, past
+from crm.contacts import timeline
+from crm.contacts.addresses import Given, addresses_given
+from crm.segments import contact_fields
 from crm.staff import secondfactor, sessions
 from crm.staff.signin import SIGNED_IN_AT
+
+
+@receiver(addresses_given)
+def look_up_addresses(given: list[Given], **_: Any) -> None:
+    """Whom an address belongs to that is never to be written to has withdrawn."""
+    ledger.note_addresses(given)
 
 
 @receiver(user_logged_in)
@@ -52,3 +63,7 @@ def note_who_it_is(request: HttpRequest, reauthenticated: bool = False, **_: Any
     if reauthenticated:
         request.session[SIGNED_IN_AT] = time.time()
         secondfactor.passed(request)
+
+
+timeline.register(past.CONSENTS, group="consents", label=gettext_lazy("Consents"))
+contact_fields.add()

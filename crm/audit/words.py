@@ -44,7 +44,12 @@ ACTIONS = {
     "applied": gettext_lazy("Applied"),
     "checked": gettext_lazy("Set-up checked"),
     "sending_stopped": gettext_lazy("Sending stopped"),
+    "consent_granted": gettext_lazy("Consent granted"),
+    "consent_withdrawn": gettext_lazy("Consent withdrawn"),
     "sending_resumed": gettext_lazy("Sending goes on"),
+    "file_added": gettext_lazy("File added"),
+    "file_deleted": gettext_lazy("File deleted"),
+    "merged": gettext_lazy("Merged"),
 }
 
 

@@ -28,7 +28,7 @@ class State(models.TextChoices):
 
 
 class ConsentEventQuerySet(models.QuerySet["ConsentEvent"]):
-    """The ledger is read and appended to; only erasure of the person takes rows away, with their contact."""
+    """The ledger is read and appended to; triggers refuse the rest. Only erasure takes rows away (`ledger.opened`)."""
 
     def update(self, **fields: Any) -> NoReturn:
         """Refused."""
@@ -48,6 +48,7 @@ class ConsentEvent(models.Model):
         WHATSAPP = "whatsapp", _("Setting in WhatsApp")
         PROVIDER = "provider", _("Refused by WhatsApp")
         MERGE = "merge", _("Merge")
+        SUPPRESSED = "suppressed", _("Suppression list")
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="consent_events", db_index=False)
     channel = models.CharField(_("channel"), max_length=20, default="whatsapp")
@@ -131,14 +132,15 @@ class Suppression(models.Model):
 
 
 class OptOutWord(models.Model):
-    """A message that, as a whole, stops or starts marketing; or that is ambiguous and asks back."""
+    """What managers say of a message that, as a whole, is this text; before what we come with (`words.DEFAULTS`)."""
 
     class Meaning(models.TextChoices):
         STOP = "stop", _("Stops marketing")
         START = "start", _("Starts marketing again")
         ASK = "ask", _("Ambiguous: asks with two buttons")
+        NOTHING = "nothing", _("Means nothing, whatever we come with")
 
-    language = models.CharField(_("language"), max_length=10)  # es, en, pt …
+    language = models.CharField(_("language"), max_length=10)  # es, en, pt …, without a country
     text = models.CharField(_("text"), max_length=60)
     folded = models.CharField(max_length=60, editable=False)  # as `optout.fold` makes it
     meaning = models.CharField(_("meaning"), max_length=10, choices=Meaning)
@@ -150,7 +152,7 @@ class OptOutWord(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["language", "folded"], name="optoutword_once"),
             models.CheckConstraint(
-                condition=Q(meaning__in=["stop", "start", "ask"]), name="optoutword_meaning_is_known"
+                condition=Q(meaning__in=["stop", "start", "ask", "nothing"]), name="optoutword_meaning_is_known"
             ),
         ]
 

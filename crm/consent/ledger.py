@@ -1,0 +1,235 @@
+"""The one way consent is recorded, and the one answer to whether a person may be written to.
+
+The ledger is appended to; `Consent` says where a person stands: by the newest word, whatever the order of the news. Of
+two words of one moment the withdrawal counts, and what an import says never undoes a withdrawal.
+"""
+
+import contextlib
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.dispatch import Signal
+from django.utils.translation import gettext as _
+
+from crm.audit import log
+from crm.consent import suppression
+from crm.consent.models import Consent, ConsentEvent, Purpose, State
+from crm.contacts.addresses import Given
+from crm.contacts.models import ChannelIdentity, Contact
+from crm.foundation import appendonly, clock
+from crm.foundation.errors import Refusal
+from crm.foundation.retrying import in_transaction
+from crm.staff.models import User
+
+WHATSAPP = suppression.WHATSAPP
+DOOR = "consent ledger"
+Source = ConsentEvent.Source
+# A withdrawal that WhatsApp itself keeps: only the person takes it back, by their own word.
+AT_WHATSAPP = (Source.WHATSAPP, Source.PROVIDER)
+BY_OTHERS = (Source.AGENT, Source.API)
+# The same news may come several times, always with its own time.
+REPEATED = (Source.WHATSAPP, Source.PROVIDER, Source.KEYWORD, Source.BUTTON, Source.IMPORT)
+
+consent_changed = Signal()
+"""Sent inside the transaction with `contact` and the `event` after which they stand differently."""
+
+
+class OnlyThePerson(Refusal):
+    """Somebody else would take back what a person has set in WhatsApp."""
+
+    code = "only_the_person"
+
+
+@in_transaction
+def record(
+    contact: Contact,
+    *,
+    purpose: str,
+    state: str,
+    source: str,
+    channel: str = WHATSAPP,
+    identity: ChannelIdentity | None = None,
+    wording: str = "",
+    wording_version: str = "",
+    language: str = "",
+    evidence: Mapping[str, Any] | None = None,
+    by: User | None = None,
+    at: dt.datetime | None = None,
+) -> ConsentEvent:
+    """Append what a person said (at `at`, now without) and keep `Consent` and the suppression list in step; the same
+    news twice is one event. Raises OnlyThePerson.
+    """
+    now = clock.now()
+    event = ConsentEvent(
+        contact=contact, channel=channel, identity=identity, purpose=Purpose(purpose), state=State(state),
+        source=Source(source), wording=wording, wording_version=wording_version, language=language,
+        evidence=dict(evidence or {}), by=by, at=min(at or now, now),
+    )  # fmt: skip
+    known = _known(event) if at is not None and source in REPEATED else None
+    if known is not None:
+        return known
+    standing = _standing(event)
+    _check(event, standing)
+    event.save(force_insert=True)
+    before = standing.state if standing else ""
+    if not _settle(event, standing):
+        return event
+    if event.source in (Source.AGENT, Source.API):
+        log.record(f"consent_{event.state}", contact, by=by, changes={str(event.purpose): [before, event.state]})
+    if event.state != before:
+        _list(event)
+        consent_changed.send(Consent, contact=contact, event=event)
+    return event
+
+
+def may(contact: Contact, purpose: str, channel: str = WHATSAPP) -> bool:
+    """Whether this person may be written to for a purpose now; one query."""
+    return Contact.objects.filter(allowed(purpose, channel), pk=contact.pk).exists()
+
+
+def allowed(purpose: str, channel: str = WHATSAPP) -> Q:
+    """The condition on contacts who may be written to: for audiences, and for each person.
+
+    What needs consent (CONSENT_NEEDED_FOR) is for those who gave it, the rest for those who did not refuse; whose data
+    is restricted is not written to.
+    """
+    said = Consent.objects.filter(contact=OuterRef("pk"), channel=channel, purpose=Purpose(purpose))
+    if purpose in settings.CONSENT_NEEDED_FOR:
+        return Q(Exists(said.filter(state=State.GRANTED)), restricted_at=None)
+    return Q(~Exists(said.filter(state=State.WITHDRAWN)), restricted_at=None)
+
+
+def split(contacts: QuerySet[Contact], purpose: str, channel: str = WHATSAPP) -> dict[str, int]:
+    """How many of an audience granted, withdrew, or said nothing ("unknown"); two queries."""
+    said = Consent.objects.filter(contact__in=contacts.order_by().values("pk"), channel=channel, purpose=purpose)
+    counts = {row["state"]: row["count"] for row in said.values("state").annotate(count=Count("pk"))}
+    counts = {str(state): counts.get(state, 0) for state in State.values}
+    return counts | {"unknown": max(contacts.count() - sum(counts.values()), 0)}
+
+
+def state_of(contact: Contact, purpose: str, channel: str = WHATSAPP) -> str:
+    """Where a person stands: "granted", "withdrawn", or "" if they have said nothing."""
+    rows = Consent.objects.filter(contact=contact, channel=channel, purpose=purpose)
+    return rows.values_list("state", flat=True).first() or ""
+
+
+def opened() -> contextlib.AbstractContextManager[None]:
+    """For erasure (and the undoing of a merge) only: rows may be deleted inside."""
+    return appendonly.opened(DOOR)
+
+
+@in_transaction
+def join(kept: Contact, gone: Contact) -> None:
+    """Two contacts are one person (both locked): the events of both are theirs, and they stand by the stricter of what
+    either stood by. Call it before the rest is re-pointed; nothing of `gone` is left here then.
+    """
+    rows = list(Consent.objects.filter(contact__in=(kept, gone)))
+    places = {(row.channel, row.purpose) for row in rows}
+    withdrawn = {(row.channel, row.purpose) for row in rows if row.state == State.WITHDRAWN}
+    ConsentEvent._base_manager.filter(contact=gone).update(contact=kept)
+    Consent.objects.filter(contact=gone).delete()
+    for channel, purpose in sorted(places):
+        refresh(kept, purpose, channel)
+        if (channel, purpose) not in withdrawn:
+            continue
+        if state_of(kept, purpose, channel) != State.WITHDRAWN:
+            record(kept, purpose=purpose, state=State.WITHDRAWN, source=Source.MERGE, channel=channel)
+        theirs = suppression.addresses_of(kept, channel) | suppression.addresses_of(gone, channel)
+        suppression.put(theirs, purpose, reason=Source.MERGE)
+
+
+@in_transaction
+def refresh(contact: Contact, purpose: str, channel: str = WHATSAPP) -> None:
+    """Make `Consent` say what the ledger says, after events came or went by other ways than `record`."""
+    events = list(ConsentEvent.objects.filter(contact=contact, purpose=purpose, channel=channel).order_by("pk"))
+    Consent.objects.filter(contact=contact, purpose=purpose, channel=channel).delete()
+    if events:
+        newest = max(events, key=_weight)
+        Consent.objects.create(
+            contact=contact, purpose=purpose, channel=channel, state=newest.state, since=newest.at, event=newest
+        )
+
+
+def note_addresses(given: list[Given]) -> None:
+    """Contacts have been given addresses: one on the list is withdrawn at once, and who has withdrawn stays so by
+    every address.
+    """
+    pairs = [
+        (address, one.contact)
+        for one in given
+        for address in (suppression.number(one.number), suppression.user_id(one.user_id))
+        if address is not None
+    ]
+    listed = suppression.found(address for address, _contact in pairs)
+    for row, contact in ((row, contact) for address, contact in pairs for row in listed.get(address, ())):
+        if state_of(contact, row.purpose, row.channel) != State.WITHDRAWN:
+            record(
+                contact, purpose=row.purpose, state=State.WITHDRAWN, source=Source.SUPPRESSED, channel=row.channel,
+                evidence={"reason": row.reason}, at=row.at,
+            )  # fmt: skip
+    refused = Consent.objects.filter(contact__in={contact for _address, contact in pairs}, state=State.WITHDRAWN)
+    for said in refused.select_related("event"):
+        theirs = [address for address, contact in pairs if contact.pk == said.contact_id]
+        suppression.put(theirs, said.purpose, reason=said.event.source)
+
+
+def _known(event: ConsentEvent) -> ConsentEvent | None:
+    same = ConsentEvent.objects.filter(
+        contact=event.contact_id, channel=event.channel, purpose=event.purpose, state=event.state, source=event.source,
+        at=event.at,
+    )  # fmt: skip
+    return same.first()
+
+
+def _standing(event: ConsentEvent) -> Consent | None:
+    rows = Consent.objects.select_for_update(of=("self",)).select_related("event")
+    return rows.filter(contact=event.contact_id, channel=event.channel, purpose=event.purpose).first()
+
+
+def _check(event: ConsentEvent, standing: Consent | None) -> None:
+    if event.state != State.GRANTED or event.source not in BY_OTHERS or standing is None:
+        return
+    by = standing.event
+    if standing.state == State.WITHDRAWN and {by.source, by.evidence.get("reason")} & set(AT_WHATSAPP):
+        raise OnlyThePerson(
+            _("This person has stopped these messages in WhatsApp itself. Only they can allow them again, there.")
+        )
+
+
+def _settle(event: ConsentEvent, standing: Consent | None) -> bool:
+    """Let `Consent` say what the event says, if that counts; whether it does."""
+    values = {"state": event.state, "since": event.at, "event": event}
+    if standing is None:
+        place = {"contact": event.contact, "channel": event.channel, "purpose": event.purpose}
+        try:
+            with transaction.atomic():
+                Consent.objects.create(**place, **values)
+        except IntegrityError:  # somebody else heard something at this moment
+            standing = _standing(event)
+            if standing is None:
+                raise
+        else:
+            return True
+    if _weight(event) <= _weight(standing.event):
+        return False
+    Consent.objects.filter(pk=standing.pk).update(**values)
+    return True
+
+
+def _weight(event: ConsentEvent) -> tuple[bool, dt.datetime, bool]:
+    """Which of two events counts: a total order, so that the order of arrival does not matter."""
+    is_heard = not (event.source == Source.IMPORT and event.state == State.GRANTED)
+    return is_heard, event.at, event.state == State.WITHDRAWN
+
+
+def _list(event: ConsentEvent) -> None:
+    """The suppression list follows where the person stands."""
+    addresses = suppression.addresses_of(event.contact, event.channel)
+    if event.state == State.WITHDRAWN:
+        suppression.put(addresses, event.purpose, reason=event.source)
+    elif _weight(event)[0]:
+        suppression.lift(addresses, event.purpose)
