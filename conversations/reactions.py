@@ -11,8 +11,21 @@ from django.utils.translation import gettext_lazy
 
 from conversations.desk import past
 from conversations.ingest import housekeeping, pipeline
-from conversations.messaging import division, events, fence, media, outbox, receipts, schedule, snoozing, sound, threads
+from conversations.messaging import (
+    division,
+    events,
+    fence,
+    media,
+    outbox,
+    receipts,
+    schedule,
+    segment_fields,
+    snoozing,
+    sound,
+    threads,
+)
 from conversations.messaging.models import Conversation
+from crm.consent.ledger import consent_changed
 from crm.contacts import timeline, visibility
 from crm.contacts.identities import identities_joined, identity_divided
 from crm.contacts.models import ChannelIdentity, Contact
@@ -41,6 +54,13 @@ def tell_about_the_contact(contact: Contact, **_: Any) -> None:
         events.announce(conversation, "conversation.updated", what=["contact"])
 
 
+@receiver(consent_changed)
+def tell_about_consent(contact: Contact, **_: Any) -> None:
+    """Browsers that show a conversation of this contact fetch where they stand."""
+    for conversation in contact.conversations.all():
+        events.announce(conversation, "conversation.updated", what=["contact"])
+
+
 @receiver(post_migrate)
 def write_the_roles(sender: Any, **_: Any) -> None:
     """Once the permissions of all apps are there (this is the last of them), the groups get theirs."""
@@ -56,6 +76,7 @@ def contacts_of_visible_conversations(user: User) -> Q:
 visibility.register(contacts_of_visible_conversations)
 timeline.register(*past.CONVERSATIONS, group="conversations", label=gettext_lazy("Conversations"))
 timeline.register(*past.NOTES)
+segment_fields.add()
 work.before_first_round(fence.check_at_start)
 work.register("pipeline", pipeline.drain)
 work.register("outbox", functools.partial(outbox.drain, with_files=False))

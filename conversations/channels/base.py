@@ -113,6 +113,15 @@ class IdentityChange(Update):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PreferenceUpdate(Update):
+    """A person stopped marketing messages in the channel's own settings, or takes them again."""
+
+    person: Person
+    is_stop: bool
+    details: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class OtherUpdate(Update):
     """A webhook field kept for features that know it (templates, account, quality …)."""
 
@@ -169,14 +178,25 @@ class Reaction:
 
 @dataclass(frozen=True)
 class Template:
-    """A message approved beforehand; `components` fill its blanks, in WhatsApp's own shape."""
+    """A message approved beforehand; `components` fill its blanks, in WhatsApp's own shape. `purpose`: what the sender
+    says it is for (service, utility, marketing); the channel does not ask.
+    """
 
     name: str
     language: str
     components: list[dict[str, Any]] = field(default_factory=list)
+    purpose: str = ""
 
 
-MessageContent = Text | Media | Location | Contacts | Reaction | Template
+@dataclass(frozen=True)
+class Buttons:
+    """A question with buttons to answer it by: (id, title)."""
+
+    body: str
+    buttons: tuple[tuple[str, str], ...]
+
+
+MessageContent = Text | Media | Location | Contacts | Reaction | Template | Buttons
 
 
 @dataclass(frozen=True)

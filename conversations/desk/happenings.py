@@ -49,6 +49,14 @@ def happening(event: ConversationEvent) -> str:
             return _("%(who)s changed a message to be sent later") % data
         case "scheduled_not_needed":
             return _("The message of %(who)s to be sent later was not needed: they answered first") % data
+        case "consent_withdrawn":
+            return _("This person has stopped marketing messages")
+        case "consent_granted":
+            return _("This person wants marketing messages")
+        case "consent_asked":
+            return _("Asked by itself whether to stop marketing messages")
+        case "consent_kept":
+            return _("This person meant something else, not marketing messages")
         case "wa_id_changed":
             return _("This person has changed their phone number")
         case "user_id_changed":

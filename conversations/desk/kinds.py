@@ -28,6 +28,7 @@ WORDS: dict[str, object] = {
     "system": gettext_lazy("WhatsApp notice"),
     "request_welcome": gettext_lazy("Opened the chat for the first time"),
     "call_permission_reply": gettext_lazy("Answer to a call request"),
+    "buttons": gettext_lazy("Question with buttons"),
     "media_placeholder": gettext_lazy("File from before the number was connected"),
     "unsupported": gettext_lazy("A kind of message WhatsApp does not pass on. Ask the person to send it another way."),
     "ephemeral": gettext_lazy("A disappearing message, which WhatsApp does not pass on."),
@@ -55,11 +56,18 @@ def summary(kind: str, text: str, payload: dict[str, Any]) -> str:
     if kind in ("button_reply", "list_reply"):
         description = payload.get("description")
         return description if isinstance(description, str) else ""
+    if kind == "buttons":
+        return _buttons(payload)
     if kind == "flow_reply":
         return _("The person filled in a form.") if text else str(WORDS[kind])
     if kind in WORDS:
         return "" if text else str(WORDS[kind])
     return _("A kind of message this version does not know yet (%(kind)s). Its content is stored.") % {"kind": kind}
+
+
+def _buttons(payload: dict[str, Any]) -> str:
+    shown = payload.get("buttons")
+    return " · ".join(f"[{one.get('title', '')}]" for one in shown) if isinstance(shown, list) else ""
 
 
 def _call(payload: dict[str, Any]) -> str:

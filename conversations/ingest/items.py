@@ -8,6 +8,7 @@ from conversations.channels.base import (
     IdentityChange,
     InboundMessage,
     OtherUpdate,
+    PreferenceUpdate,
     ReactionUpdate,
     RevokeUpdate,
     StatusUpdate,
@@ -17,7 +18,7 @@ from conversations.channels.base import (
 from conversations.channels.registry import WHATSAPP
 from conversations.inboxes.models import Inbox
 from conversations.ingest.models import EventItem, WebhookEvent
-from conversations.messaging import deliveries, inbound, system, threads
+from conversations.messaging import consenting, deliveries, inbound, system, threads
 from conversations.messaging.inbound import Arrival
 from conversations.messaging.models import Message
 from conversations.messaging.summary import SILENT_KINDS
@@ -99,6 +100,8 @@ def apply(update: Update, inboxes: Inboxes) -> Landing:
             return Landing(Outcome.STORED)
         case IdentityChange():
             return _change_identity(update, inboxes)
+        case PreferenceUpdate():
+            return _note_preference(update, inboxes)
     inbox = inbox_of(update, inboxes)
     match update:
         case InboundMessage():
@@ -124,7 +127,7 @@ def landing_of(arrival: Arrival) -> Landing:
     return Landing(outcome, arrival.message, asks=arrival.is_new and arrival.speaks)
 
 
-def sighting_of(update: InboundMessage | ReactionUpdate | StatusUpdate) -> Sighting:
+def sighting_of(update: InboundMessage | ReactionUpdate | StatusUpdate | PreferenceUpdate) -> Sighting:
     """The person an update speaks of."""
     person = update.person
     return Sighting(_at(update), person.user_id, person.address, person.profile_name, person.username)
@@ -137,6 +140,8 @@ def kind_of(update: Update) -> str:
             return kind[:60]
         case StatusUpdate(status=status):
             return f"status:{status}"
+        case PreferenceUpdate():
+            return "user_preferences"
     return type(update).__name__.removesuffix("Update").lower()
 
 
@@ -158,7 +163,7 @@ def _record(inbox: Inbox, update: InboundMessage) -> Landing:
     return landing_of(arrival)
 
 
-def _sender(inbox: Inbox, update: InboundMessage | ReactionUpdate | StatusUpdate) -> ChannelIdentity:
+def _sender(inbox: Inbox, update: InboundMessage | ReactionUpdate | StatusUpdate | PreferenceUpdate) -> ChannelIdentity:
     seen = sighting_of(update)
     return identities.resolve(
         WHATSAPP,
@@ -175,6 +180,13 @@ def _join_if_known(inbox: Inbox, update: StatusUpdate) -> None:
     """A status may be the first webhook that says which number and which user id belong together."""
     if identities.are_known(WHATSAPP, inbox.account.scope, [sighting_of(update).ids]):
         _sender(inbox, update)
+
+
+def _note_preference(update: PreferenceUpdate, inboxes: Inboxes) -> Landing:
+    inbox = inbox_of(update, inboxes)
+    seen = _sender(inbox, update)
+    consenting.note_preference(inbox, seen, is_stop=update.is_stop, details=update.details, at=_at(update))
+    return Landing(Outcome.APPLIED)
 
 
 def _change_identity(update: IdentityChange, inboxes: Inboxes) -> Landing:

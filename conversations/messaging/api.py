@@ -300,5 +300,5 @@ def _content(conversation: Conversation, user: User, body: dict[str, Any]) -> ou
         case "template":
             template = body["template"]
             components = [dict(component) for component in template.get("components", [])]
-            return Template(template["name"], template["language"], components)
+            return Template(template["name"], template["language"], components, template.get("purpose", ""))
     return Text(body["text"])

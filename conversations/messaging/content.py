@@ -5,6 +5,7 @@ import uuid
 from typing import IO
 
 from conversations.channels.base import (
+    Buttons,
     ChannelError,
     Contacts,
     Location,
@@ -21,7 +22,7 @@ from crm.foundation import clock
 
 # Meta keeps an uploaded file for 30 days; a day less is safe.
 HANDED_OVER_FOR = dt.timedelta(days=29)
-WITHOUT_FILE = ("text", "location", "contacts", "reaction", "template")
+WITHOUT_FILE = ("text", "location", "contacts", "reaction", "template", "buttons")
 
 
 def outbound(message: Message) -> OutboundMessage:
@@ -78,6 +79,8 @@ def _content(message: Message) -> MessageContent:
             return Reaction(payload["message_id"], payload["emoji"])
         case "template":
             return Template(payload["name"], payload["language"], payload["components"])
+        case "buttons":
+            return Buttons(message.text, tuple((one["id"], one["title"]) for one in payload["buttons"]))
     attachment = next(iter(message.attachments.all()), None)
     if attachment is None:
         raise ChannelError("permanent", "file_missing")

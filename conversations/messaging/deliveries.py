@@ -16,7 +16,7 @@ from django.db.models import Exists, OuterRef, Q
 from conversations.channels.base import EditUpdate, Person, ReactionUpdate, RevokeUpdate, StatusUpdate
 from conversations.channels.whatsapp import codes
 from conversations.inboxes.models import Inbox
-from conversations.messaging import events, previews, reacting, window
+from conversations.messaging import consenting, events, previews, reacting, window
 from conversations.messaging.models import Attempt, Conversation, Message, ParkedUpdate, Reaction
 from conversations.messaging.summary import US
 from crm.foundation import clock
@@ -264,6 +264,7 @@ def _save_statuses(messages: Iterable[Message], versions: Mapping[int, int]) -> 
         if message.version != versions[message.pk]:
             events.announce_status(message)
             reacting.withdraw(message)
+            consenting.note_refusal(message)
 
 
 def _stop_number(message: Message, at: dt.datetime) -> None:

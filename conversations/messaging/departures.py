@@ -17,7 +17,7 @@ from django.db import DatabaseError
 from conversations.channels.base import Address, Channel, ChannelError, OutboundMessage
 from conversations.channels.registry import channel_for
 from conversations.inboxes.models import Inbox
-from conversations.messaging import content, fence
+from conversations.messaging import consenting, content, fence
 from conversations.messaging.models import Attachment, Attempt, Message
 from crm.foundation import aio, clock
 from crm.foundation.retrying import in_transaction
@@ -64,6 +64,9 @@ def prepare(departure: Departure) -> None:
     must have first.
     """
     message = departure.message
+    if message.kind == "template" and not consenting.may_leave(message):
+        departure.error = ChannelError("permanent", "consent_missing")
+        return
     if message.kind != "template" and not message.conversation.window_is_open(clock.now()):
         departure.error = ChannelError("permanent", "window_closed")
         return

@@ -39,6 +39,10 @@ class SoundRefused(SendRefused):
     code = "sound"
 
 
+class ConsentMissing(SendRefused):
+    code = "consent_missing"
+
+
 class BadTime(SendRefused):
     code = "send_at"
 

@@ -124,6 +124,13 @@ class TemplateBody(serializers.Serializer[Any]):
     name = serializers.RegexField(r"^[a-z0-9_]{1,512}\Z", help_text="As at Meta: small letters, digits and _.")
     language = serializers.RegexField(r"^[a-z]{2,3}(_[A-Za-z]{2,4})?\Z", help_text="As at Meta: es, en_US …")
     components = serializers.ListField(child=ComponentBody(), required=False, max_length=PARTS_MAX)
+    purpose = serializers.ChoiceField(
+        choices=["service", "utility", "marketing"],
+        required=False,
+        default="",
+        help_text="What it is for: the person's consent to that is checked. Without one, nobody who has stopped "
+        "marketing gets it.",
+    )
 
 
 class MessageBody(serializers.Serializer[Any]):

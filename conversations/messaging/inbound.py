@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.dispatch import Signal
 
 from conversations.channels.base import InboundMessage
-from conversations.messaging import deliveries, events, previews, quotes, summary, threads, window
+from conversations.messaging import deliveries, events, optouts, previews, quotes, summary, threads, window
 from conversations.messaging.models import Attachment, Conversation, Message
 from conversations.messaging.summary import SILENT_KINDS
 from crm.contacts.models import ChannelIdentity, Contact
@@ -72,6 +72,7 @@ def record(arrivals: Sequence[Arrival], known: Mapping[tuple[int, str], Message]
         _touch_contacts(fresh)
         _announce(fresh)
         deliveries.apply_parked(*(arrival.message for arrival in fresh if arrival.message))
+        optouts.hear([arrival.message for arrival in fresh if arrival.message and arrival.speaks])
     for arrival in arrivals:
         if not arrival.is_new and arrival.message is not None:
             _complete(arrival.message, arrival.conversation, arrival.update)

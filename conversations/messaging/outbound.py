@@ -9,10 +9,10 @@ from typing import Any
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from conversations.channels.base import Contacts, Location, Reaction, ReactionUpdate, Template, Text
+from conversations.channels.base import Buttons, Contacts, Location, Reaction, ReactionUpdate, Template, Text
 from conversations.channels.base import Person as ChannelPerson
 from conversations.channels.whatsapp import limits
-from conversations.messaging import deliveries, errors, events, previews, reacting, summary, threads
+from conversations.messaging import consenting, deliveries, errors, events, previews, reacting, summary, threads
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
@@ -28,7 +28,7 @@ class Upload:
     caption: str = ""
 
 
-Content = Text | Upload | Location | Contacts | Reaction | Template
+Content = Text | Upload | Location | Contacts | Reaction | Template | Buttons
 CAPTIONED = ("image", "video", "document")
 
 
@@ -61,6 +61,8 @@ def compose(
     if known is not None:
         return known, False
     check_may_write(row, is_template=isinstance(content, Template))
+    if isinstance(content, Template):
+        consenting.check(row.contact, purpose=content.purpose, origin=origin)
     if reply_to is not None and (reply_to.conversation_id != row.pk or not reply_to.external_id):
         raise errors.NotQuotable(_("This message cannot be quoted. Send your answer without the quote."))
     message = Message(
@@ -131,6 +133,8 @@ def retry(message: Message) -> Message:
     if row.status not in (Message.Status.FAILED, Message.Status.UNKNOWN) or row.author_kind == Message.Author.PHONE:
         raise errors.NotRetryable(_("This message is not waiting to be sent again."))
     check_may_write(row.conversation, is_template=row.kind == "template")
+    if row.kind == "template":
+        consenting.check(row.conversation.contact, purpose=row.payload.get("purpose", ""), origin=row.author_kind)
     row.status, row.external_id = Message.Status.QUEUED, None
     row.error_code = row.error_details = ""
     row.failed_at = row.accepted_at = row.sent_at = None
@@ -235,9 +239,13 @@ def columns_of(content: Content) -> dict[str, Any]:
             return {"kind": "contacts", "payload": {"contacts": clean_json(cards)}}
         case Reaction(target_id, emoji):
             return {"kind": "reaction", "payload": {"message_id": target_id, "emoji": clean_text(emoji)}}
-        case Template(name, language, components):
+        case Template(name, language, components, purpose):
             payload = {"name": name, "language": language, "components": clean_json(components)}
+            payload |= {"purpose": purpose} if purpose else {}
             return {"kind": "template", "text": name, "payload": payload}
+        case Buttons(body, buttons):
+            shown = [{"id": key, "title": title} for key, title in buttons]
+            return {"kind": "buttons", "text": _checked_text(body, limits.QUESTION_MAX), "payload": {"buttons": shown}}
 
 
 def _checked_text(text: str, most: int) -> str:

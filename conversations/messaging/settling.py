@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations.channels.base import ChannelError
 from conversations.live import publish
-from conversations.messaging import deliveries, events, previews, reacting
+from conversations.messaging import consenting, deliveries, events, previews, reacting
 from conversations.messaging.departures import Departure
 from conversations.messaging.errors import NotRetryable
 from conversations.messaging.models import Attempt, Conversation, Message
@@ -197,6 +197,7 @@ def _fail(message: Message, departure: Departure) -> None:
     else:
         message.failed_at = clock.now()
         _change(message, Message.Status.FAILED, error.code, error.details)
+        consenting.note_refusal(message)
 
 
 def _end_probe(departure: Departure, error: ChannelError | None = None) -> None:

@@ -100,6 +100,12 @@ def allowed(purpose: str, channel: str = WHATSAPP) -> Q:
     said = Consent.objects.filter(contact=OuterRef("pk"), channel=channel, purpose=Purpose(purpose))
     if purpose in settings.CONSENT_NEEDED_FOR:
         return Q(Exists(said.filter(state=State.GRANTED)), restricted_at=None)
+    return not_refused(purpose, channel)
+
+
+def not_refused(purpose: str, channel: str = WHATSAPP) -> Q:
+    """The condition on contacts who have not said no, whether or not consent is needed."""
+    said = Consent.objects.filter(contact=OuterRef("pk"), channel=channel, purpose=Purpose(purpose))
     return Q(~Exists(said.filter(state=State.WITHDRAWN)), restricted_at=None)
 
 

@@ -32,8 +32,7 @@ def _events(contact: Contact, user: User) -> QuerySet[ConsentEvent]:
 
 def _entries(events: Sequence[ConsentEvent]) -> list[Entry]:
     return [
-        Entry(sentence(event), event.by.name if event.by else "", proof(event), icon="megaphone")
-        for event in events
+        Entry(sentence(event), event.by.name if event.by else "", proof(event), icon="megaphone") for event in events
     ]
 
 

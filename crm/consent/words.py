@@ -27,8 +27,7 @@ DEFAULTS: dict[str, dict[str, str]] = {
         "dejen de enviarme mensajes, dejen de escribirme, no me escriban más, no más publicidad, "
         "no quiero publicidad, no quiero más publicidad, no más promociones, no quiero promociones, stop publicidad, "
         "detener promociones, baja publicidad",
-        START: "alta, darme de alta, suscribirme, quiero suscribirme, quiero recibir promociones, "
-        "reanudar promociones",
+        START: "alta, darme de alta, suscribirme, quiero suscribirme, quiero recibir promociones, reanudar promociones",
         ASK: "parar, cancelar, cancela, no más, basta, alto, detener, salir, quitar, eliminar, borrar, anular, "
         "quiero darme de baja, dar de baja, dame de baja, deme de baja, ya no, pare, fin",
     },
@@ -54,11 +53,11 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "de": {
         STOP: "stopp, stop, abmelden, abmeldung, abbestellen, austragen, mich abmelden, bitte abmelden, "
         "newsletter abbestellen, keine nachrichten mehr, keine werbung, keine werbung mehr, "
-        "ich möchte keine nachrichten mehr, ich will keine nachrichten mehr, bitte keine nachrichten mehr, "
+        "ich möchte keine nachrichten mehr, ich moechte keine nachrichten mehr, ich will keine nachrichten mehr, bitte keine nachrichten mehr, "
         "keine weiteren nachrichten, schickt mir keine nachrichten mehr, werbung stoppen, widerruf, "
         "ich widerrufe meine einwilligung",
         START: "abonnieren, wieder anmelden, ich möchte wieder nachrichten, werbung fortsetzen",
-        ASK: "aufhören, ende, kündigen, abbrechen, genug, stornieren, löschen, reicht",
+        ASK: "aufhören, aufhoeren, ende, kündigen, kuendigen, abbrechen, genug, stornieren, löschen, reicht",
     },
     "it": {
         STOP: "basta, cancellami, disiscrivimi, disiscrivi, disiscrizione, disiscrivermi, annulla iscrizione, "

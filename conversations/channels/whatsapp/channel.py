@@ -6,6 +6,7 @@ from django.conf import settings
 
 from conversations.channels.base import (
     Address,
+    Buttons,
     ChannelError,
     Contacts,
     Location,
@@ -126,3 +127,9 @@ def _content(content: MessageContent) -> dict[str, Any]:
             if components:
                 template["components"] = components
             return {"type": "template", "template": template}
+        case Buttons(body, buttons):
+            replies = [{"type": "reply", "reply": {"id": key, "title": title}} for key, title in buttons]
+            return {
+                "type": "interactive",
+                "interactive": {"type": "button", "body": {"text": body}, "action": {"buttons": replies}},
+            }

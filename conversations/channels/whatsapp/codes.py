@@ -83,6 +83,7 @@ TABLE: dict[int, tuple[str, object]] = {
 }
 
 OWN: dict[str, object] = {
+    "consent_missing": _("This person has not agreed to be written to for this. Nothing was sent."),
     "window_closed": WINDOW,
     "not_sent": _("WhatsApp could not be reached. We try again by ourselves."),
     "gave_up": _("WhatsApp could not be reached for a long time. Try again."),

@@ -9,6 +9,9 @@ from typing import Any
 TEXT_MAX = 4096
 CAPTION_MAX = 1024
 NOTE_MAX = 10_000
+BUTTONS_MAX = 3
+BUTTON_TITLE_MAX = 20
+QUESTION_MAX = 1024  # the text above buttons
 MB = 1024 * 1024
 
 MEDIA: dict[str, tuple[int, tuple[str, ...]]] = {

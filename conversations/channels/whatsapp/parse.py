@@ -5,7 +5,15 @@ its neighbours.
 from collections.abc import Iterator
 from typing import Any
 
-from conversations.channels.base import IdentityChange, OtherUpdate, Person, StatusUpdate, Unparsed, Update
+from conversations.channels.base import (
+    IdentityChange,
+    OtherUpdate,
+    Person,
+    PreferenceUpdate,
+    StatusUpdate,
+    Unparsed,
+    Update,
+)
 from conversations.channels.whatsapp.messages import MessageParser
 from conversations.channels.whatsapp.reading import Envelope, as_dict, as_list, read_id, read_text
 from crm.foundation import clock
@@ -62,6 +70,9 @@ def _items(envelope: Envelope, value: dict[str, Any]) -> Iterator[Update]:
         yield _guarded(envelope, item, lambda status: _status(envelope, status))
     for item in as_list(value.get("calls")):
         yield _guarded(envelope, item, parser.call)
+    if envelope.field == "user_preferences":
+        for item in as_list(value.get("user_preferences")):
+            yield _guarded(envelope, item, lambda preference: _preference(envelope, preference))
     if envelope.field == "user_id_update":
         for item in as_list(value.get("user_id_update")) or [value]:
             yield _guarded(envelope, item, lambda change: _user_id_update(envelope, change))
@@ -123,4 +134,24 @@ def _user_id_update(envelope: Envelope, item: dict[str, Any]) -> Update:
         return OtherUpdate(kind=envelope.field, **envelope.ids)
     return IdentityChange(
         field="user_id", old=old, new=new, at=clock.from_timestamp(item.get("timestamp")), **envelope.ids
+    )
+
+
+def _preference(envelope: Envelope, item: dict[str, Any]) -> Update:
+    """Whether a person wants marketing messages; other categories, and words we do not know, are only kept."""
+    word, category = read_text(item.get("value"), 40).lower(), read_text(item.get("category"), 60)
+    if word not in ("stop", "resume") or category != "marketing_messages":
+        return OtherUpdate(kind=envelope.field, **envelope.ids)
+    address, user_id = read_id(item.get("wa_id"), 64), read_id(item.get("user_id"))
+    person = envelope.people[0] if len(envelope.people) == 1 else Person()
+    if address or user_id:
+        person = envelope.contact_of(address, user_id)
+    if not person.address and not person.user_id:
+        raise ValueError("a preference of nobody")
+    return PreferenceUpdate(
+        person=person,
+        is_stop=word == "stop",
+        details=read_text(item.get("detail"), 200),
+        at=clock.from_timestamp(item.get("timestamp")),
+        **envelope.ids,
     )

@@ -56,7 +56,6 @@ NO_MESSAGE = {
     "status_call": "status:RINGING",
     "template_status": "message_template_status_update",
     "account_alert": "account_alerts",
-    "user_preferences": "user_preferences",
     "group_lifecycle": "group_lifecycle_update",
     "history_declined": "history",
     "errors": "errors",

@@ -20,9 +20,7 @@ DAY = dt.timedelta(days=1)
 
 
 def say(contact, state="granted", *, days_ago=0.0, purpose="marketing", source="form", **more):
-    return ledger.record(
-        contact, purpose=purpose, state=state, source=source, at=clock.now() - days_ago * DAY, **more
-    )
+    return ledger.record(contact, purpose=purpose, state=state, source=source, at=clock.now() - days_ago * DAY, **more)
 
 
 def stands(contact, purpose="marketing"):
