@@ -1,7 +1,8 @@
 """Index of the app's pages in the administration."""
 
 from crm.audit import admin as audit
+from crm.consent import admin as consent
 from crm.contacts import admin as contacts
 from crm.staff import admin as staff
 
-__all__ = ["audit", "contacts", "staff"]
+__all__ = ["audit", "consent", "contacts", "staff"]

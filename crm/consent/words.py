@@ -53,7 +53,8 @@ DEFAULTS: dict[str, dict[str, str]] = {
     "de": {
         STOP: "stopp, stop, abmelden, abmeldung, abbestellen, austragen, mich abmelden, bitte abmelden, "
         "newsletter abbestellen, keine nachrichten mehr, keine werbung, keine werbung mehr, "
-        "ich möchte keine nachrichten mehr, ich moechte keine nachrichten mehr, ich will keine nachrichten mehr, bitte keine nachrichten mehr, "
+        "ich möchte keine nachrichten mehr, ich moechte keine nachrichten mehr, "
+        "ich will keine nachrichten mehr, bitte keine nachrichten mehr, "
         "keine weiteren nachrichten, schickt mir keine nachrichten mehr, werbung stoppen, widerruf, "
         "ich widerrufe meine einwilligung",
         START: "abonnieren, wieder anmelden, ich möchte wieder nachrichten, werbung fortsetzen",

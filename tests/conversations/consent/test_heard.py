@@ -1,4 +1,4 @@
-"""What people write and press about marketing, and what WhatsApp tells of it: heard once, answered once, shown to agents."""
+"""What people write and press about marketing, and what WhatsApp tells of it: heard once, answered once, shown."""
 
 import datetime as dt
 

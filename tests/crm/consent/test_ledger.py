@@ -1,4 +1,4 @@
-"""Consent: what is recorded stays, the newest word counts, and a withdrawal survives whatever is done to the contact."""
+"""Consent: what is recorded stays, the newest word counts, a withdrawal survives whatever is done to the contact."""
 
 import datetime as dt
 import itertools
