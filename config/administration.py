@@ -29,6 +29,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, str, Any]]]] = [
         [
             ("person", "crm.contact", ""),
             ("sell", "crm.tag", ""),
+            ("conversion_path", "crm.lifecyclestage", ""),
             ("list_alt", "crm.customattribute", ""),
             ("verified_user", "crm.consentevent", ""),
             ("do_not_disturb_on", "crm.optoutword", ""),

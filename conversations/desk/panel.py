@@ -4,70 +4,37 @@ import datetime as dt
 import uuid
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import phonenumbers
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.urls import reverse
-from django.utils import timezone
-from django.utils.translation import gettext as _
+from django.utils import formats, timezone
 
+from conversations.desk import panel_fields
+from conversations.desk.consents import standings_of
 from conversations.desk.rows import colour_of, initials_of
 from conversations.messaging.models import Attachment, Conversation, ConversationEvent, Message
-from crm.contacts import localtime
+from crm.contacts import localtime, masking, points
 from crm.contacts.models import (
     ChannelIdentity,
     Contact,
     ContactNote,
+    ContactPoint,
     ContactTag,
     CustomAttribute,
     IdentityValue,
     Tag,
 )
-from crm.contacts.profile import ATTRIBUTE
-from crm.contacts.reading import language_name
-from crm.contacts.timeline import label_of
 from crm.foundation import clock
 from crm.staff.models import User
 
 FILES = 12
 NOTES = 10
+PAPERS = 50
 EPISODES = 10
 CONVERSATIONS_MAX = 20
-OF_PEOPLE = ("phone", "company", "language")
-LANGUAGES = (
-    "es", "en", "pt-BR", "pt", "fr", "de", "it", "ca", "eu", "gl", "nl", "pl", "ro", "ru", "uk", "tr", "ar", "he", "hi",
-    "id", "ja", "ko", "zh-Hans",
-)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Field:
-    """One value of a contact, edited in place; `mine` is what could not be saved: it has an `error`, or `is_stale`."""
-
-    name: str
-    label: str
-    value: str
-    version: int
-    kind: str = "text"
-    placeholder: str = ""
-    choices: list[tuple[str, str]] = field(default_factory=list)
-    max_length: int = 200
-    mine: str = ""
-    error: str = ""
-    is_stale: bool = False
-
-    @property
-    def theirs(self) -> str:
-        """The present value in words, where somebody else was faster."""
-        return dict(self.choices).get(self.value, self.value) or _("empty")
-
-    @property
-    def mine_shown(self) -> str:
-        """What one wanted, in words."""
-        return dict(self.choices).get(self.mine, self.mine) or _("empty")
 
 
 @dataclass(frozen=True)
@@ -81,7 +48,15 @@ class Account:
     user_id: str
     first_seen_at: dt.datetime
     last_seen_at: dt.datetime
-    former: list[IdentityValue]
+    former: list["Former"]
+
+
+@dataclass(frozen=True)
+class Former:
+    """What an account was before."""
+
+    value: str
+    until: dt.datetime
 
 
 @dataclass(frozen=True)
@@ -96,111 +71,103 @@ class Episode:
     url: str
 
 
-def fields_of(contact: Contact, own: Sequence[CustomAttribute]) -> list[Field]:
-    """The fields of a contact, its custom attributes last."""
-    names = ["name", *(OF_PEOPLE if contact.kind != Contact.Kind.GROUP else ())]
-    return [_field(contact, name) for name in names] + [_own_field(contact, attribute) for attribute in own]
-
-
-def field_of(contact: Contact, name: str) -> Field | None:
-    """One field by its name ("attributes.<key>" for a custom one); None for a name that is none."""
-    if name.startswith(ATTRIBUTE):
-        key = name.removeprefix(ATTRIBUTE)
-        found = [attribute for attribute in CustomAttribute.objects.all() if attribute.key == key]
-        return _own_field(contact, found[0]) if found else None
-    return next((one for one in fields_of(contact, ()) if one.name == name), None)
-
-
-def _field(contact: Contact, name: str) -> Field:
-    label, version = label_of(name), contact.version
-    if name == "name":
-        value = contact.name if contact.is_name_confirmed or contact.kind == Contact.Kind.GROUP else ""
-        called = f"~{contact.name}" if contact.name and not value else _("Add a name")
-        return Field(name, label, value, version, placeholder=called)
-    if name == "phone":
-        return Field(name, label, number(contact.phone), version, "tel", placeholder="+34 600 123 456", max_length=50)
-    if name == "language":
-        return Field(name, label, contact.language, version, "select", choices=languages(contact.language))
-    return Field(name, label, contact.company, version, placeholder=_("Add a company"))
-
-
-def _own_field(contact: Contact, attribute: CustomAttribute) -> Field:
-    value, kind = contact.attributes.get(attribute.key), str(attribute.type)
-    text = "" if value is None else str(value)
-    choices: list[tuple[str, str]] = []
-    if attribute.type == CustomAttribute.Type.YES_NO:
-        text = {True: "yes", False: "no"}.get(value, "") if isinstance(value, bool) else ""
-        kind, choices = "select", [("", "—"), ("yes", _("Yes")), ("no", _("No"))]
-    elif attribute.type == CustomAttribute.Type.CHOICE:
-        gone = [text] if text and text not in attribute.choices else []  # a choice that is offered no longer
-        kind, choices = "select", [("", "—"), *((choice, choice) for choice in [*attribute.choices, *gone])]
-    return Field(
-        f"{ATTRIBUTE}{attribute.key}", attribute.label, text, contact.version, kind, choices=choices, max_length=500
-    )
-
-
-def number(phone: str | None) -> str:
-    """A phone as people read it: "+34 600 12 34 56"."""
-    try:
-        parsed = phonenumbers.parse(phone or "")
-    except phonenumbers.NumberParseException:
-        return phone or ""
-    return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-
-
-def languages(present: str) -> list[tuple[str, str]]:
-    """Languages to choose from by name, the present one among them."""
-    codes = [*LANGUAGES, *([present] if present and present not in LANGUAGES else [])]
-    return [("", "—"), *sorted(((code, language_name(code)) for code in codes), key=lambda pair: pair[1].casefold())]
-
-
 def panel_of(conversation: Conversation, user: User) -> dict[str, Any]:
-    """Everything the panel shows but the timeline; nine queries."""
+    """Everything the panel shows but the timeline; fifteen queries at most."""
     contact = conversation.contact
     files, files_cursor = files_of(conversation, user)
     notes, notes_cursor = notes_of(contact)
-    zone = localtime.zone_of(contact.phone)
-    return {
-        "conversation": conversation,
-        "contact": contact,
-        "initials": initials_of(contact.title),
-        "colour": colour_of(contact.pk),
-        "local_now": timezone.localtime(clock.now(), zone) if zone else None,
-        "zone": zone.key if zone else "",
-        "fields": fields_of(contact, list(CustomAttribute.objects.all())),
-        "accounts": accounts_of(contact),
-        "notes": notes,
-        "notes_cursor": notes_cursor,
-        "episodes": episodes_of(conversation, user),
-        "files": files,
-        "files_cursor": files_cursor,
-    } | tags_of(contact)
+    zone = localtime.zone_for(contact)
+    known = panel_fields.Known.of(contact)
+    return (
+        {
+            "conversation": conversation,
+            "contact": contact,
+            "initials": initials_of(contact.title),
+            "colour": colour_of(contact.pk),
+            "local_now": timezone.localtime(clock.now(), zone) if zone else None,
+            "zone": zone.key if zone else "",
+            "fields": panel_fields.fields_of(contact, list(CustomAttribute.objects.all()), known, user),
+            "accounts": accounts_of(contact, user),
+            "restricted_at": contact.restricted_at,
+            "standings": standings_of(contact) if contact.kind != Contact.Kind.GROUP else [],
+            "notes": notes,
+            "notes_cursor": notes_cursor,
+            "episodes": episodes_of(conversation, user),
+            "files": files,
+            "files_cursor": files_cursor,
+        }
+        | tags_of(contact)
+        | points_of(known.points, user)
+        | papers_of(contact)
+    )
 
 
 def tags_of(contact: Contact) -> dict[str, Any]:
-    """All tags, and those on the contact; one query."""
-    on = Exists(ContactTag.objects.filter(contact=contact, tag=OuterRef("pk")))
-    tags = list(Tag.objects.annotate(is_on=on))
-    return {"tags": tags, "tags_on": [tag for tag in tags if tag.is_on]}
+    """All tags, by their groups, and those on the contact with who put them there, when and why; two queries."""
+    tags = sorted(Tag.objects.all(), key=lambda tag: (tag.group.casefold(), tag.name.casefold()))
+    links = {link.tag_id: link for link in ContactTag.objects.filter(contact=contact).select_related("added_by")}
+    for tag in tags:
+        tag.is_on = tag.pk in links  # type: ignore[attr-defined]
+        tag.why = _why(links[tag.pk]) if tag.pk in links else ""  # type: ignore[attr-defined]
+    return {"tags": tags, "tags_on": [tag for tag in tags if tag.pk in links]}
 
 
-def accounts_of(contact: Contact) -> list[Account]:
-    """The contact's accounts, the one last seen first."""
+def _why(link: ContactTag) -> str:
+    """Who put a tag there, when, and for which reason."""
+    when = formats.date_format(timezone.localtime(link.added_at), "SHORT_DATE_FORMAT")
+    return " · ".join(part for part in (link.added_by.name if link.added_by else "", when, link.reason) if part)
+
+
+def points_of(known: Sequence[ContactPoint], user: User) -> dict[str, Any]:
+    """The further phones and e-mails as this user may see them."""
+    hidden = masking.hides(user)
+    further = [
+        {
+            "pk": point.pk,
+            "kind": point.kind,
+            "label": point.label,
+            "value": masking.point(point.kind, point.value, user)
+            if hidden or point.kind == points.EMAIL
+            else panel_fields.number(point.value),
+        }
+        for point in known
+        if not point.is_primary
+    ]
+    return {"further": further, "may_copy": not hidden}
+
+
+def papers_of(contact: Contact) -> dict[str, Any]:
+    """The newest files that staff keep about the contact; one query."""
+    return {"papers": list(contact.files.select_related("added_by").order_by("-added_at", "-pk")[:PAPERS])}
+
+
+def accounts_of(contact: Contact, user: User) -> list[Account]:
+    """The contact's accounts as this user may see them, the one last seen first."""
     former = Prefetch("former_values", IdentityValue.objects.order_by("-until", "-pk"))
     rows = ChannelIdentity.objects.filter(contact=contact).prefetch_related(former).order_by("-last_seen_at", "-pk")
     return [
         Account(
             channel="WhatsApp" if row.channel.startswith("whatsapp") else row.channel,
-            number=number(f"+{row.wa_id}") if row.wa_id and row.wa_id.isdigit() else row.wa_id or "",
-            username=row.username,
-            profile_name=row.profile_name,
+            number=_account_number(row.wa_id or "", user),
+            username=masking.name(row.username, user),
+            profile_name=masking.name(row.profile_name, user),
             user_id=row.user_id or "",
             first_seen_at=row.first_seen_at,
             last_seen_at=row.last_seen_at,
-            former=list(row.former_values.all()),
+            former=[Former(_former_value(old, user), old.until) for old in row.former_values.all()],
         )
         for row in rows
     ]
+
+
+def _account_number(wa_id: str, user: User) -> str:
+    if masking.hides(user):
+        return masking.account(wa_id, user) if not wa_id.isdigit() else masking.phone(f"+{wa_id}", user)
+    return panel_fields.number(f"+{wa_id}") if wa_id.isdigit() else wa_id
+
+
+def _former_value(old: IdentityValue, user: User) -> str:
+    return masking.account(old.value, user) if old.field == IdentityValue.Field.WA_ID else old.value
 
 
 def notes_of(contact: Contact, before: int | None = None) -> tuple[list[ContactNote], str]:

@@ -1,4 +1,4 @@
-"""Contacts, tags and custom attributes in the administration."""
+"""Contacts in the administration."""
 
 from typing import Any
 
@@ -11,118 +11,31 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
-from crm.audit.log import difference
-from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline, titled
+from crm.audit.modeladmin import AuditedAdmin, titled
 from crm.audit.words import when
-from crm.contacts import attributes, notes, profile
-from crm.contacts.forms import (
-    ATTRIBUTE,
-    ContactForm,
-    CustomAttributeForm,
-    NoteForm,
-    TagActionForm,
-    TagForm,
-    contact_form,
-)
-from crm.contacts.models import ChannelIdentity, Contact, ContactNote, CustomAttribute, Tag
+from crm.contacts import notes, profile
+from crm.contacts.describing_admin import chosen_tag
+from crm.contacts.describing_forms import TagActionForm
+from crm.contacts.forms import ATTRIBUTE, ContactForm, contact_form
+from crm.contacts.inlines import FileInline, IdentityInline, NoteInline, PointInline, TagInline
+from crm.contacts.models import Contact, ContactNote, ContactPoint, CustomAttribute
 
-NOTES_SHOWN = 10
 TAGS_SHOWN = 4
-
-
-class IdentityInline(ReadOnlyInline):
-    """The contact's accounts: they come and change by what WhatsApp says."""
-
-    model = ChannelIdentity
-    fields = readonly_fields = (
-        "channel",
-        "number",
-        "username",
-        "profile_name",
-        "first_seen",
-        "last_seen",
-        "former",
-    )
-    verbose_name_plural = gettext_lazy("Accounts")
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[ChannelIdentity]":
-        """With what each was called before."""
-        return super().get_queryset(request).prefetch_related("former_values").order_by("pk")
-
-    @display(description=gettext_lazy("number"))
-    def number(self, identity: ChannelIdentity) -> str:
-        """The number, else the id the business knows it by."""
-        return f"+{identity.wa_id}" if identity.wa_id else identity.user_id or "—"
-
-    @display(description=gettext_lazy("first seen"))
-    def first_seen(self, identity: ChannelIdentity) -> str:
-        """Since when."""
-        return when(identity.first_seen_at)
-
-    @display(description=gettext_lazy("last seen"))
-    def last_seen(self, identity: ChannelIdentity) -> str:
-        """Until now."""
-        return when(identity.last_seen_at)
-
-    @display(description=gettext_lazy("before"))
-    def former(self, identity: ChannelIdentity) -> str:
-        """Former numbers with their last day."""
-        return ", ".join(f"{value.value} ({value.until:%Y-%m-%d})" for value in identity.former_values.all()) or "—"
-
-
-class NoteInline(StackedInline):
-    """Notes: a manager adds and deletes; a text is changed only by who wrote it, in the inbox."""
-
-    model = ContactNote
-    form = NoteForm
-    fields = ("text", "author", "written")
-    readonly_fields = ("author", "written")
-    ordering = ("-created_at", "-pk")
-    extra = 0
-    max_num = 1000
-    per_page = NOTES_SHOWN
-    is_audited = False
-    show_title = False
-    verbose_name = gettext_lazy("note")
-    verbose_name_plural = gettext_lazy("Notes")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may change the contact."""
-        return True
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody, here."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may change the contact."""
-        return True
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who sees the contact."""
-        return True
-
-    def get_queryset(self, request: HttpRequest) -> "QuerySet[ContactNote]":
-        """With who wrote them."""
-        return super().get_queryset(request).select_related("author")
-
-    @display(description=gettext_lazy("written"))
-    def written(self, note: ContactNote) -> str:
-        """When."""
-        return when(note.created_at)
 
 
 @admin.register(Contact)
 class ContactAdmin(AuditedAdmin):
     """Contacts. They are not deleted here: erasing a person is more than deleting a row."""
 
-    list_display = ("who", "kind_word", "company", "language", "tag_names", "wrote", "since")
+    list_display = ("who", "kind_word", "company", "stage_word", "owner_name", "tag_names", "wrote", "since")
+    list_select_related = ("stage", "owner")
     list_filter = (
         ("kind", ChoicesDropdownFilter),
+        ("stage", titled(AutocompleteSelectFilter, gettext_lazy("stage"))),
+        ("owner", titled(AutocompleteSelectFilter, gettext_lazy("owner"))),
         ("tags", titled(AutocompleteSelectFilter, gettext_lazy("tag"))),
         ("last_inbound_at", titled(RangeDateFilter, gettext_lazy("last wrote"))),
         ("created_at", titled(RangeDateFilter, gettext_lazy("known since"))),
@@ -130,9 +43,10 @@ class ContactAdmin(AuditedAdmin):
     list_filter_submit = True
     list_filter_sheet = True
     search_fields = ("search_text",)
-    search_help_text = gettext_lazy("Name, number or username")
-    inlines = (IdentityInline, NoteInline)
-    readonly_fields = ("wrote", "since", "conversations")
+    search_help_text = gettext_lazy("Name, company, number, e-mail, username or attribute")
+    inlines = (PointInline, IdentityInline, TagInline, FileInline, NoteInline)
+    autocomplete_fields = ("stage", "owner")
+    readonly_fields = ("wrote", "since", "conversations", "restricted")
     action_form = TagActionForm
     actions = ("add_tag", "remove_tag")
 
@@ -144,7 +58,8 @@ class ContactAdmin(AuditedAdmin):
         self, request: HttpRequest, queryset: Any, search_term: str
     ) -> tuple["QuerySet[Contact]", bool]:
         """Every word, accents and case aside."""
-        return queryset.search(search_term), False
+        user: Any = request.user
+        return queryset.search(search_term, user), False
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form with the custom attributes."""
@@ -153,7 +68,10 @@ class ContactAdmin(AuditedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[tuple[Any, dict[str, Any]]]:
         """Who it is, what the business keeps about them, and what happened."""
         customs = tuple(f"{ATTRIBUTE}{custom.key}" for custom in _customs(request))
-        who = (("name", "phone"), ("company", "language"), ("kind", "tagged"))
+        who = (
+            ("name", "company"), ("phone", "email"), ("stage", "owner"), ("language", "country"),
+            ("time_zone", "external_id"), ("kind", "tagged"),
+        )  # fmt: skip
         sets: list[tuple[Any, dict[str, Any]]] = [(None, {"fields": who})]
         if customs:
             sets.append((gettext_lazy("Custom attributes"), {"fields": customs, "classes": ["wc-columns"]}))
@@ -181,15 +99,23 @@ class ContactAdmin(AuditedAdmin):
         obj.pk, obj.version = row.pk, row.version
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
-        """Notes, by the same functions as in the inbox."""
-        if formset.model is not ContactNote:
+        """Notes, phones and e-mails, by the same functions as in the inbox."""
+        if formset.model not in (ContactNote, ContactPoint):
             return
         user: Any = request.user
         added: BaseModelFormSet[Any, Any] = formset.save(commit=False)
-        for note in formset.deleted_objects:
-            notes.delete(note, by=user)
-        for note in added:
-            notes.add(form.instance, note.text, by=user)
+        for row in formset.deleted_objects:
+            if isinstance(row, ContactNote):
+                notes.delete(row, by=user)
+            else:
+                profile.end_point(row, by=user)
+        for row in added:
+            if isinstance(row, ContactNote):
+                notes.add(form.instance, row.text, by=user)
+            else:
+                profile.add_point(
+                    form.instance, row.kind, row.value, by=user, label=row.label, is_primary=row.is_primary
+                )
         formset.new_objects, formset.changed_objects, formset.deleted_objects = [], [], []
 
     @admin.action(description=gettext_lazy("Add the tag"), permissions=["change"])
@@ -203,8 +129,7 @@ class ContactAdmin(AuditedAdmin):
         self._tag(request, queryset, is_added=False)
 
     def _tag(self, request: HttpRequest, contacts: "QuerySet[Contact]", *, is_added: bool) -> None:
-        key = request.POST.get("tag", "")
-        tag = Tag.objects.filter(pk=int(key)).first() if key.isascii() and key.isdigit() and len(key) < 19 else None
+        tag = chosen_tag(request)
         if tag is None:
             self.message_user(request, _("Choose a tag first."), messages.WARNING)
             return
@@ -222,12 +147,28 @@ class ContactAdmin(AuditedAdmin):
     @display(description=gettext_lazy("contact"), header=True)
     def who(self, contact: Contact) -> list[str]:
         """Name and number."""
-        return [contact.title, contact.phone or "—"]
+        return [contact.title, contact.shown_phone or "—"]
 
     @display(description=gettext_lazy("kind"), label={"person": "", "employee": "info", "group": "warning"})
     def kind_word(self, contact: Contact) -> tuple[str, str]:
         """A person, an employee or a group."""
         return contact.kind, contact.get_kind_display()
+
+    @display(description=gettext_lazy("stage"))
+    def stage_word(self, contact: Contact) -> SafeString | str:
+        """In its colour."""
+        stage = contact.stage
+        return format_html('<span class="wc-tag wc-c{}">{}</span>', stage.colour, stage.name) if stage else "—"
+
+    @display(description=gettext_lazy("owner"))
+    def owner_name(self, contact: Contact) -> str:
+        """Whose contact it is."""
+        return contact.owner.name if contact.owner else "—"
+
+    @display(description=gettext_lazy("restricted"))
+    def restricted(self, contact: Contact) -> str:
+        """Since when the data is kept but not used."""
+        return when(contact.restricted_at) if contact.restricted_at else "—"
 
     @display(description=gettext_lazy("tags"))
     def tag_names(self, contact: Contact) -> SafeString:
@@ -258,52 +199,6 @@ class ContactAdmin(AuditedAdmin):
             return "—"
         words = _("Conversations of this contact")
         return format_html('<a class="wc-link" href="{}?contact__id__exact={}">{}</a>', address, contact.pk, words)
-
-
-@admin.register(Tag)
-class TagAdmin(AuditedAdmin):
-    """Tags; deleting one takes it off every contact and conversation."""
-
-    form = TagForm
-    fields = ("name", "colour")
-    ordering = ("name", "pk")
-    search_fields = ("name",)
-    list_display = ("label", "holders")
-
-    @display(description=gettext_lazy("tag"))
-    def label(self, tag: Tag) -> SafeString:
-        """In its colour."""
-        return format_html('<span class="wc-tag wc-c{}">{}</span>', tag.colour, tag.name)
-
-    @display(description=gettext_lazy("contacts"))
-    def holders(self, tag: Tag) -> SafeString:
-        """The list of those who have it."""
-        address = reverse("admin:crm_contact_changelist")
-        words = _("Contacts with this tag")
-        return format_html('<a class="wc-link" href="{}?tags__id__exact={}">{}</a>', address, tag.pk, words)
-
-
-@admin.register(CustomAttribute)
-class CustomAttributeAdmin(AuditedAdmin):
-    """Custom attributes: key and type stay, because contacts keep their values by them."""
-
-    form = CustomAttributeForm
-    fields = ("label", "key", "type", "choices", "position")
-    ordering = ("position", "label", "pk")
-    search_fields = ("label", "key")
-    list_display = ("label", "key", "type", "position")
-    list_filter = (("type", ChoicesDropdownFilter),)
-    list_filter_submit = True
-    actions = None
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """What stays for ever."""
-        return ("key", "type") if obj is not None else ()
-
-    def delete_model(self, request: HttpRequest, obj: CustomAttribute) -> None:
-        """With its values, off every contact."""
-        self.audit(request, "deleted", obj, difference(self.audit_state(obj), {}))
-        attributes.remove(obj)
 
 
 def _customs(request: HttpRequest) -> list[CustomAttribute]:

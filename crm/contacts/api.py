@@ -1,161 +1,64 @@
-"""Contacts, their notes, tags and custom attributes in the API."""
+"""Contacts in the API: list, change, by another system's id, tags of many at once."""
 
+import itertools
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
+from django.http import Http404
 from django.utils.translation import gettext as _
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
 from rest_framework.generics import get_object_or_404
+from rest_framework.request import Request
+from rest_framework.response import Response
 
-from crm.contacts import attributes, notes, profile, reading
+from crm.contacts import profile, tagging
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import ContactFilter
-from crm.contacts.models import ChannelIdentity, Contact, ContactNote, CustomAttribute, Tag
+from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, ContactQuerySet, ContactTag, Tag
+from crm.contacts.of_contact import ID_PATTERN
+from crm.contacts.serializing import TAGS_MAX, ContactSerializer, TagName
 from crm.staff.endpoint import Endpoint, user_of
+from crm.staff.models import User
 
-ID_PATTERN = "[0-9]{1,18}"
-WRITABLE_KINDS = (Contact.Kind.PERSON, Contact.Kind.EMPLOYEE)
-TAGS_MAX = 50
+BULK_MAX = 500
 
 
-class IdentitySerializer(serializers.ModelSerializer[ChannelIdentity]):
-    """One account of the contact on a channel."""
+class ContactTagsBody(serializers.Serializer[Any]):
+    """Tags by name to put on and to take off, and why."""
+
+    add = serializers.ListField(child=TagName(), required=False, max_length=TAGS_MAX)
+    remove = serializers.ListField(child=TagName(), required=False, max_length=TAGS_MAX)
+    reason = serializers.CharField(max_length=profile.REASON_MAX, required=False, allow_blank=True)
+
+
+class BulkTagsBody(ContactTagsBody):
+    """The same for many."""
+
+    contacts = serializers.ListField(
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), max_length=BULK_MAX, help_text="Ids."
+    )
+
+
+class BulkTagsAnswer(serializers.Serializer[Any]):
+    """How many changed, and which are not there (or not yours to see)."""
+
+    changed = serializers.IntegerField()
+    not_found = serializers.ListField(child=serializers.IntegerField())
+
+
+class TagOnContact(serializers.ModelSerializer[ContactTag]):
+    """A tag of a contact: `added_by` is a user's id."""
+
+    name = serializers.CharField(source="tag.name")
+    colour = serializers.IntegerField(source="tag.colour")
+    group = serializers.CharField(source="tag.group")
 
     class Meta:
-        model = ChannelIdentity
-        fields = ("channel", "wa_id", "user_id", "username")
+        model = ContactTag
+        fields = ("name", "colour", "group", "added_by", "added_at", "reason")
         read_only_fields = fields
-
-
-class TagName(serializers.CharField):
-    """The name of a tag, in one line."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=profile.TAG_MAX, **kwargs)
-
-    def to_internal_value(self, data: Any) -> str:
-        """As it is kept."""
-        try:
-            return profile.tag_name(super().to_internal_value(data))
-        except InvalidValue as error:
-            raise serializers.ValidationError(str(error)) from error
-
-
-class TagNames(serializers.ListField):
-    """Tags by their names; unknown ones are made by who may make tags."""
-
-    child = TagName()
-
-    def get_attribute(self, instance: Contact) -> list[str]:
-        """The names, from the prefetched tags."""
-        return [tag.name for tag in instance.tags.all()]
-
-
-@extend_schema_field(OpenApiTypes.OBJECT)
-class AttributeValues(serializers.Field[dict[str, Any], Any, dict[str, Any], Contact]):
-    """Values of custom attributes by key; each has the type of its attribute."""
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        """The values as sent, once all of them can be read; null and "" mean none."""
-        if not isinstance(data, dict):
-            raise serializers.ValidationError(_("Send an object of values by key."))
-        try:
-            attributes.merged({}, data)
-        except InvalidValue as error:
-            raise serializers.ValidationError({error.extra["field"]: [str(error)]}) from error
-        return data
-
-    def to_representation(self, value: dict[str, Any]) -> dict[str, Any]:
-        """As kept."""
-        return value
-
-
-class ContactSerializer(serializers.ModelSerializer[Contact]):
-    """A person; their accounts come from WhatsApp and are read only."""
-
-    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    phone = serializers.CharField(
-        max_length=50, required=False, allow_null=True, help_text="With country code; kept as E.164."
-    )
-    company = serializers.CharField(max_length=200, required=False, allow_blank=True)
-    language = serializers.CharField(
-        max_length=10, required=False, allow_blank=True, help_text="BCP 47, such as `es` or `pt-BR`."
-    )
-    identities = IdentitySerializer(many=True, read_only=True)
-    tags = TagNames(required=False, max_length=TAGS_MAX)
-    attributes = AttributeValues(
-        required=False, help_text="Values of custom attributes by key; what is left out stays, null takes one out."
-    )
-    version = serializers.IntegerField(
-        min_value=1,
-        max_value=2**31 - 1,
-        required=False,
-        help_text="In a PATCH: refuse it (409) if one of its fields was changed since this version.",
-    )
-
-    class Meta:
-        model = Contact
-        fields = (
-            "id",
-            "name",
-            "kind",
-            "phone",
-            "company",
-            "language",
-            "identities",
-            "tags",
-            "attributes",
-            "version",
-            "created_at",
-        )
-        read_only_fields = ("created_at",)
-
-    def validate_kind(self, kind: str) -> str:
-        """Groups come from WhatsApp only and stay groups."""
-        if kind not in WRITABLE_KINDS or (self.instance and self.instance.kind == Contact.Kind.GROUP):
-            raise serializers.ValidationError(_("A contact can be made a person or an employee; groups stay groups."))
-        return kind
-
-    def validate_tags(self, names: list[str]) -> list[str]:
-        """New ones only by who may make tags."""
-        if not user_of(self.context["request"]).has_perm("crm.add_tag"):
-            known = {tag.name.casefold() for tag in Tag.objects.all()}
-            for name in names:
-                if name.casefold() not in known:
-                    sentence = _("There is no tag “%(name)s”. Ask a manager to create it.")
-                    raise serializers.ValidationError(sentence % {"name": name})
-        return names
-
-    def validate_phone(self, phone: str | None) -> str | None:
-        """The E.164 form."""
-        number = reading.number(phone) if phone else None
-        if phone and number is None:
-            raise serializers.ValidationError(reading.not_a_number())
-        return number
-
-    def validate_language(self, language: str) -> str:
-        """As BCP 47 writes it."""
-        try:
-            return reading.language(language)
-        except InvalidValue as error:
-            raise serializers.ValidationError(str(error)) from error
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """A new contact needs something to be known by."""
-        if self.instance is None and not (attrs.get("name") or attrs.get("phone")):
-            raise serializers.ValidationError(_("Give the contact a name or a phone number."))
-        return attrs
-
-    def create(self, validated_data: dict[str, Any]) -> Contact:
-        """A contact without accounts: those come when the person writes."""
-        validated_data.pop("version", None)
-        return profile.write(Contact(), by=user_of(self.context["request"]), **validated_data)
-
-    def update(self, instance: Contact, validated_data: dict[str, Any]) -> Contact:
-        """Only what was sent changes."""
-        return profile.write(instance, by=user_of(self.context["request"]), **validated_data)
 
 
 class ContactViewSet(
@@ -169,6 +72,7 @@ class ContactViewSet(
     """The people the business talks with."""
 
     resource = "contacts"
+    needs = {"bulk_tags": "crm.change_contact"}
     queryset = Contact.objects.all()
     serializer_class = ContactSerializer
     filterset_class = ContactFilter
@@ -177,151 +81,96 @@ class ContactViewSet(
 
     def get_queryset(self) -> QuerySet[Contact]:
         """Those the token's user may see."""
-        accounts = Prefetch("identities", ChannelIdentity.objects.order_by("pk"))
-        return Contact.objects.visible_to(user_of(self.request)).prefetch_related(accounts, "tags")
+        return _shown(Contact.objects.visible_to(user_of(self.request)))
+
+    @extend_schema(request=ContactTagsBody, responses={200: TagOnContact(many=True)}, filters=False)
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def tags(self, request: Request, pk: str) -> Response:
+        """GET: the contact's tags, with who put them there, when and why. POST: put some on, take some off."""
+        contact = get_object_or_404(Contact.objects.visible_to(user_of(request)), pk=pk)
+        if request.method == "POST":
+            body = _read(ContactTagsBody, request)
+            _change_tags(Contact.objects.filter(pk=contact.pk), body, user_of(request))
+        rows = contact.contact_tags.select_related("tag").order_by("pk")
+        return Response(TagOnContact(rows, many=True).data)
+
+    @extend_schema(
+        operation_id="contacts_tags_of_many", request=BulkTagsBody, responses={200: BulkTagsAnswer}, filters=False
+    )
+    @action(detail=False, methods=["post"], url_path="tags", pagination_class=None)
+    def bulk_tags(self, request: Request) -> Response:
+        """Put tags on and take tags off up to 500 contacts. Those one may not see, and restricted people, are left
+        alone.
+        """
+        user, body = user_of(request), _read(BulkTagsBody, request)
+        wanted = list(dict.fromkeys(body["contacts"]))
+        visible = set(Contact.objects.visible_to(user).filter(pk__in=wanted).values_list("pk", flat=True))
+        changed = 0
+        for keys in itertools.batched(sorted(visible), tagging.AT_ONCE):
+            changed += _change_tags(Contact.objects.filter(pk__in=keys), body, user)
+        return Response({"changed": changed, "not_found": [pk for pk in wanted if pk not in visible]})
 
 
-class TagSerializer(serializers.ModelSerializer[Tag]):
-    """A label for contacts."""
-
-    name = TagName()
-    colour = serializers.IntegerField(min_value=0, max_value=15, required=False, help_text="0–15, a class of colours.")
-
-    class Meta:
-        model = Tag
-        fields = ("id", "name", "colour")
-
-    def validate_name(self, name: str) -> str:
-        """One tag per name, whatever its case."""
-        known = profile.find_tag(name)
-        if known is not None and known != self.instance:
-            raise serializers.ValidationError(
-                _("There is already a tag “%(name)s”. Use it or choose another name.") % {"name": known.name}
-            )
-        return name
-
-
-class TagViewSet(Endpoint, viewsets.ModelViewSet[Tag]):
-    """The labels of contacts; deleting one takes it off every contact."""
-
-    resource = "tags"
-    queryset = Tag.objects.all()
-    serializer_class = TagSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-    lookup_value_regex = ID_PATTERN
-
-
-class NoteSerializer(serializers.ModelSerializer[ContactNote]):
-    """A note about a contact; `author` is a user's id."""
-
-    text = serializers.CharField(max_length=notes.TEXT_MAX)
-    author = serializers.PrimaryKeyRelatedField[Any](read_only=True)
-
-    class Meta:
-        model = ContactNote
-        fields = ("id", "text", "author", "created_at", "edited_at")
-        read_only_fields = ("author", "created_at", "edited_at")
-
-    def create(self, validated_data: dict[str, Any]) -> ContactNote:
-        """By the token's user."""
-        return notes.add(self.context["contact"], validated_data["text"], by=user_of(self.context["request"]))
-
-    def update(self, instance: ContactNote, validated_data: dict[str, Any]) -> ContactNote:
-        """One's own only."""
-        text = validated_data.get("text", instance.text)
-        return notes.edit(instance, text, by=user_of(self.context["request"]))
-
-
-class NotesOfContact(Endpoint, viewsets.ModelViewSet[ContactNote]):
-    """What staff want to remember about a contact, newest first."""
+class ContactByExternalId(Endpoint, viewsets.GenericViewSet[Contact]):
+    """A contact by what another system calls it."""
 
     resource = "contacts"
-    queryset = ContactNote.objects.all()
-    serializer_class = NoteSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-    lookup_value_regex = ID_PATTERN
+    needs = {"PUT": "crm.change_contact"}
+    queryset = Contact.objects.all()
+    serializer_class = ContactSerializer
+    lookup_field = "external_id"
+    lookup_value_regex = "[^/]{1,100}"
+    http_method_names = ["get", "put", "head", "options"]
+
+    def get_queryset(self) -> QuerySet[Contact]:
+        """Those the token's user may see."""
+        return _shown(Contact.objects.visible_to(user_of(self.request)))
 
     def lock(self) -> None:
-        """The contact: before its notes, as everywhere."""
-        Contact.objects.select_for_update(no_key=True).filter(pk=self.kwargs["contact"]).first()
+        """Nobody else changes it meanwhile."""
+        Contact.objects.select_for_update(no_key=True).filter(external_id=self.kwargs["external_id"]).first()
 
-    def get_contact(self) -> Contact:
-        """The contact in the address, if the token's user may see it."""
-        return get_object_or_404(Contact.objects.visible_to(user_of(self.request)), pk=self.kwargs["contact"])
+    def retrieve(self, request: Request, external_id: str) -> Response:
+        """The contact."""
+        return Response(self.get_serializer(self.get_object()).data)
 
-    def get_queryset(self) -> QuerySet[ContactNote]:
-        """The notes of that contact."""
-        if getattr(self, "swagger_fake_view", False):
-            return self.queryset.none()
-        return ContactNote.objects.filter(contact=self.get_contact())
-
-    def get_serializer_context(self) -> dict[str, Any]:
-        """Whose notes, for a new one."""
-        context = dict(super().get_serializer_context())
-        if self.action == "create" and not getattr(self, "swagger_fake_view", False):
-            context["contact"] = self.get_contact()
-        return context
-
-    def perform_destroy(self, instance: ContactNote) -> None:
-        """One's own; a manager anybody's."""
-        notes.delete(instance, by=user_of(self.request))
+    @extend_schema(responses={200: ContactSerializer, 201: ContactSerializer})
+    def update(self, request: Request, external_id: str) -> Response:
+        """Change the contact with this external id, or make it (201). What is left out stays."""
+        known = self.get_queryset().filter(external_id=external_id).first()
+        if known is None and not user_of(request).has_perm("crm.add_contact"):
+            raise Http404
+        said: Any = request.data
+        if isinstance(said, dict):
+            said = said | {"external_id": external_id}
+        form = self.get_serializer(known, data=said, partial=known is not None)
+        form.is_valid(raise_exception=True)
+        form.save()
+        return Response(form.data, status=200 if known else 201)
 
 
-class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
-    """A field of contacts that the business has thought of."""
-
-    key = serializers.RegexField(
-        r"^[a-z][a-z0-9_]*$", max_length=50, help_text="Its name in `attributes`; stays for ever. a–z, 0–9 and _."
-    )
-    label = serializers.CharField(max_length=100)  # type: ignore[assignment]
-    type = serializers.ChoiceField(
-        CustomAttribute.Type.choices, required=False, default=CustomAttribute.Type.TEXT, help_text="Stays for ever."
-    )
-    choices = serializers.ListField(
-        child=serializers.CharField(max_length=100), required=False, max_length=100, help_text="For the type `choice`."
-    )
-    position = serializers.IntegerField(min_value=0, max_value=32767, required=False)
-
-    class Meta:
-        model = CustomAttribute
-        fields = ("id", "key", "label", "type", "choices", "position")
-
-    def validate_key(self, key: str) -> str:
-        """One attribute per key, and the same one for ever: contacts keep their values by it."""
-        if self.instance is not None and key != self.instance.key:
-            raise serializers.ValidationError(_("The key stays. Make a new attribute instead."))
-        if self.instance is None and CustomAttribute.objects.filter(key=key).exists():
-            raise serializers.ValidationError(_("There is already an attribute with this key. Choose another one."))
-        return key
-
-    def validate_type(self, type_: str) -> str:
-        """The values that contacts have are of it."""
-        if self.instance is not None and type_ != self.instance.type:
-            raise serializers.ValidationError(_("The type stays. Make a new attribute instead."))
-        return type_
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Something to choose from, each once, and only where one chooses; not too many attributes."""
-        type_ = self.instance.type if self.instance else attrs["type"]
-        choices = attrs.get("choices", self.instance.choices if self.instance else [])
-        if (type_ == CustomAttribute.Type.CHOICE) != bool(choices):
-            raise serializers.ValidationError({"choices": [_("The type choice needs choices, and no other has any.")]})
-        if len(set(choices)) < len(choices):
-            raise serializers.ValidationError({"choices": [_("Each choice once.")]})
-        if self.instance is None and CustomAttribute.objects.count() >= attributes.MOST:
-            raise serializers.ValidationError(_("There are too many attributes. Delete one that nobody needs."))
-        return attrs
+def _shown(contacts: ContactQuerySet) -> QuerySet[Contact]:
+    """With all that their answers hold."""
+    accounts = Prefetch("identities", ChannelIdentity.objects.order_by("pk"))
+    present = ContactPoint.objects.filter(until=None).order_by("kind", "-is_primary", "pk")
+    return contacts.prefetch_related(accounts, "tags", Prefetch("points", present, to_attr="current_points"))
 
 
-class AttributeViewSet(Endpoint, viewsets.ModelViewSet[CustomAttribute]):
-    """The custom attributes; deleting one takes its values off every contact."""
+def _read(form: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
+    body = form(data=request.data, context={"request": request})
+    body.is_valid(raise_exception=True)
+    return dict(body.validated_data)
 
-    resource = "attributes"
-    queryset = CustomAttribute.objects.all()
-    serializer_class = AttributeSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
-    lookup_value_regex = ID_PATTERN
 
-    def perform_destroy(self, instance: CustomAttribute) -> None:
-        """With its values."""
-        attributes.remove(instance)
+def _change_tags(contacts: ContactQuerySet, body: dict[str, Any], user: User) -> int:
+    """Raises InvalidValue for a new name of who may not make tags."""
+    add = [_tag(name, user) for name in body.get("add", ())]
+    remove = [tag for tag in map(profile.find_tag, body.get("remove", ())) if tag is not None]
+    return tagging.change(contacts, add=add, remove=remove, by=user, reason=body.get("reason", ""))
+
+
+def _tag(name: str, user: User) -> Tag:
+    found = profile.find_or_make_tag(name) if user.has_perm("crm.add_tag") else profile.find_tag(name)
+    if found is None:
+        raise InvalidValue(_("There is no tag “%(name)s”. Ask a manager to create it.") % {"name": name})
+    return found

@@ -2,25 +2,39 @@
 
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q
+from django.utils.translation import gettext as _
+from rest_framework import serializers
 
-from crm.contacts import phones, profile
-from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet
+from crm.contacts import attributes, phones, points, profile
+from crm.contacts.attributes import InvalidValue
+from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet, CustomAttribute
+from crm.staff.endpoint import user_of
+
+ATTRIBUTE = "attributes."
 
 
 class ContactFilter(django_filters.FilterSet):
-    """`?search=`, `?phone=`, `?tag=` and `?language=`."""
+    """By words, number, address, tag, column; and `?attributes.<key>=` by the value of a custom attribute."""
 
     search = django_filters.CharFilter(
         method="by_words",
         max_length=200,
-        help_text="Every word occurs in name, phone, username or WhatsApp id; accents and case do not matter.",
+        help_text="Every word occurs in name, company, phone, e-mail, username, WhatsApp id or an attribute's text; "
+        "accents and case do not matter.",
     )
     phone = django_filters.CharFilter(
         method="by_phone", max_length=50, help_text="A number with its country code, in any spelling."
     )
-
+    email = django_filters.CharFilter(
+        method="by_email", max_length=254, help_text="A whole address, whatever its case."
+    )
+    external_id = django_filters.CharFilter(max_length=100, help_text="Exactly.")
     tag = django_filters.CharFilter(method="by_tag", max_length=50, help_text="The name of a tag, whatever its case.")
     language = django_filters.CharFilter(field_name="language", max_length=10, help_text="Exactly, as `es` or `pt-BR`.")
+    country = django_filters.CharFilter(max_length=2, lookup_expr="iexact", help_text="Two letters, as `ES`.")
+    kind = django_filters.ChoiceFilter(choices=Contact.Kind.choices)
+    stage = django_filters.NumberFilter(field_name="stage_id", min_value=1, max_value=2**63 - 1, help_text="An id.")
+    owner = django_filters.CharFilter(method="by_owner", max_length=20, help_text="A user's id, `me` or `none`.")
 
     class Meta:
         model = Contact
@@ -36,7 +50,43 @@ class ContactFilter(django_filters.FilterSet):
         if not digits:
             return queryset.none()
         accounts = ChannelIdentity.objects.filter(match_key=phones.match_key(digits))
-        return queryset.filter(Q(phone=phones.number(value) or f"+{digits}") | Q(pk__in=accounts.values("contact_id")))
+        written = points.matching(points.PHONE, [digits])
+        return queryset.filter(Q(pk__in=written.values("contact_id")) | Q(pk__in=accounts.values("contact_id")))
+
+    def by_email(self, queryset: ContactQuerySet, name: str, value: str) -> ContactQuerySet:
+        """Whoever has the address now."""
+        return queryset.filter(pk__in=points.matching(points.EMAIL, [value.strip()]).values("contact_id"))
+
+    def by_owner(self, queryset: ContactQuerySet, name: str, value: str) -> ContactQuerySet:
+        """Whose contacts; nobody's for what is no id."""
+        if value == "none":
+            return queryset.filter(owner=None)
+        if value == "me":
+            return queryset.filter(owner=user_of(self.request))
+        is_key = value.isascii() and value.isdigit() and len(value) < 19
+        return queryset.filter(owner=int(value)) if is_key else queryset.none()
+
+    def filter_queryset(self, queryset: ContactQuerySet) -> ContactQuerySet:
+        """The fixed ones, then custom attributes; raises ValidationError for one there is not, or no value of it."""
+        found = super().filter_queryset(queryset)
+        wanted = {name.removeprefix(ATTRIBUTE): self.data[name] for name in self.data if name.startswith(ATTRIBUTE)}
+        if not wanted:
+            return found
+        known = {attribute.key: attribute for attribute in CustomAttribute.objects.filter(key__in=wanted)}
+        for key, text in wanted.items():
+            if key not in known:
+                sentence = _("There is no custom attribute “%(key)s”.") % {"key": key[:50]}
+                raise serializers.ValidationError({f"{ATTRIBUTE}{key}": [sentence]})
+            try:
+                value = attributes.read(known[key], text)
+            except InvalidValue as error:
+                raise serializers.ValidationError({f"{ATTRIBUTE}{key}": [str(error)]}) from error
+            found = (
+                found.filter(**{f"attributes__{key}": value})
+                if value is not None
+                else found.exclude(attributes__has_key=key)
+            )
+        return found
 
     def by_tag(self, queryset: ContactQuerySet, name: str, value: str) -> ContactQuerySet:
         """Those who have it; nobody if there is none of this name."""

@@ -1,37 +1,31 @@
-"""The administration's forms of contacts, tags and custom attributes."""
+"""The administration's form of contacts."""
 
-import re
 from typing import Any
 
 from django import forms
-from django.template.loader import render_to_string
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.forms import ActionForm
 from unfold.widgets import (
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
-    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
-from crm.contacts import attributes, notes, profile, reading
+from crm.contacts import attributes, points, reading
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.models import Contact, ContactNote, CustomAttribute, Tag
-from crm.foundation.text import clean_text
+from crm.contacts.models import Contact, CustomAttribute, Tag
 
 ATTRIBUTE = "attribute_"
-COLUMNS = ("name", "kind", "phone", "company", "language")
+COLUMNS = ("name", "kind", "phone", "company", "language", "country", "time_zone", "stage", "owner", "external_id")
 TAGS_MAX = 50
-CHOICES_MAX = 100
-COLOURS = 16
-_KEY = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class ContactForm(forms.ModelForm):
-    """A contact, its tags, and a field for each custom attribute (added by `contact_form`)."""
+    """A contact, its primary e-mail, its tags, and a field for each custom attribute (added by `contact_form`)."""
 
+    email = forms.CharField(
+        required=False, max_length=254, label=gettext_lazy("E-mail"), widget=UnfoldAdminTextInputWidget
+    )
     tagged = forms.ModelMultipleChoiceField(
         Tag.objects.all(), required=False, label=gettext_lazy("Tags"), widget=UnfoldAdminSelect2MultipleWidget
     )
@@ -43,6 +37,9 @@ class ContactForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         contact = self.instance
+        if contact.pk and "email" in self.fields:
+            primary = contact.points.filter(kind=points.EMAIL, until=None, is_primary=True)
+            self.initial["email"] = primary.values_list("value", flat=True).first() or ""
         if contact.pk and "tagged" in self.fields:
             self.initial["tagged"] = list(contact.tags.all())
         for name in self.fields:
@@ -70,6 +67,24 @@ class ContactForm(forms.ModelForm):
         found: str | None = _read("phone", self.cleaned_data["phone"] or "")
         return found
 
+    def clean_email(self) -> str | None:
+        """One that can be one."""
+        found: str | None = _read("email", self.cleaned_data["email"] or "")
+        return found
+
+    def clean_country(self) -> str:
+        """As ISO 3166-1 writes it."""
+        return str(_read("country", self.cleaned_data["country"]))
+
+    def clean_time_zone(self) -> str:
+        """A zone of the tz database."""
+        return str(_read("time_zone", self.cleaned_data["time_zone"]))
+
+    def clean_external_id(self) -> str | None:
+        """None for none; that it is no other contact's is the model's own check."""
+        found: str | None = _read("external_id", self.cleaned_data["external_id"] or "")
+        return found
+
     def clean_kind(self) -> str:
         """Groups come from WhatsApp only and stay groups."""
         kind: str = self.cleaned_data["kind"]
@@ -87,14 +102,14 @@ class ContactForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """A new contact needs something to be known by."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        if not self.instance.pk and not self.errors and not (cleaned.get("name") or cleaned.get("phone")):
-            raise forms.ValidationError(_("Give the contact a name or a phone number."))
+        if not self.instance.pk and not self.errors and not any(map(cleaned.get, ("name", "phone", "email"))):
+            raise forms.ValidationError(_("Give the contact a name, a phone number or an e-mail address."))
         return cleaned
 
     def wanted(self) -> dict[str, Any]:
         """What to hand to `profile.write`: only what has been changed."""
         changed = [name for name in self.changed_data if name in self.cleaned_data]
-        wanted: dict[str, Any] = {name: self.cleaned_data[name] for name in changed if name in COLUMNS}
+        wanted: dict[str, Any] = {name: self.cleaned_data[name] for name in changed if name in (*COLUMNS, "email")}
         if "tagged" in changed:
             wanted["tags"] = [tag.name for tag in self.cleaned_data["tagged"]]
         keys = [name.removeprefix(ATTRIBUTE) for name in changed if name.startswith(ATTRIBUTE)]
@@ -129,113 +144,6 @@ def attribute_text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "" if value is None else str(value)
-
-
-class NoteForm(forms.ModelForm):
-    """A note about a contact."""
-
-    text = forms.CharField(
-        max_length=notes.TEXT_MAX, label=gettext_lazy("Text"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 3})
-    )
-
-    class Meta:
-        model = ContactNote
-        fields = ("text",)
-
-    def clean_text(self) -> str:
-        """Something one can read."""
-        text = clean_text(self.cleaned_data["text"]).strip()
-        if not text:
-            raise forms.ValidationError(_("Write something first."))
-        return text
-
-
-class ColourWidget(forms.RadioSelect):
-    """The sixteen colours of tags to point at."""
-
-    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        """By the project's templates, which the renderer of forms does not see."""
-        return render_to_string("admin/colour_swatches.html", self.get_context(name, value, attrs))
-
-
-class TagForm(forms.ModelForm):
-    """A tag: one per name, whatever its case."""
-
-    colour = forms.TypedChoiceField(
-        choices=[(number, str(number + 1)) for number in range(COLOURS)],
-        coerce=int,
-        initial=0,
-        label=gettext_lazy("Colour"),
-        widget=ColourWidget,
-    )
-
-    class Meta:
-        model = Tag
-        fields = ("name", "colour")
-
-    def clean_name(self) -> str:
-        """One line that no other tag has."""
-        name = " ".join(clean_text(self.cleaned_data["name"]).split())
-        if not name:
-            raise forms.ValidationError(_("Write the name of the tag."))
-        known = profile.find_tag(name)
-        if known is not None and known.pk != self.instance.pk:
-            sentence = _("There is already a tag “%(name)s”. Use it or choose another name.")
-            raise forms.ValidationError(sentence % {"name": known.name})
-        return name
-
-
-class TagActionForm(ActionForm):
-    """Which tag to put on the chosen contacts, or to take off."""
-
-    tag = forms.ModelChoiceField(
-        Tag.objects.all(), required=False, label="", empty_label=gettext_lazy("Choose a tag"),
-        widget=forms.Select(attrs={"class": "wc-action-choice"}),
-    )  # fmt: skip
-
-
-class CustomAttributeForm(forms.ModelForm):
-    """A custom attribute; its choices one to a line."""
-
-    choices = forms.CharField(
-        required=False, label=gettext_lazy("Choices"), widget=UnfoldAdminTextareaWidget(attrs={"rows": 6}),
-        help_text=gettext_lazy("For the type “choice”: one to a line."),
-    )  # fmt: skip
-
-    class Meta:
-        model = CustomAttribute
-        fields = ("label", "key", "type", "choices", "position")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.initial["choices"] = "\n".join(self.instance.choices)
-
-    def clean_key(self) -> str:
-        """What the API's name of a field may be."""
-        key: str = self.cleaned_data["key"]
-        if not _KEY.fullmatch(key):
-            raise forms.ValidationError(_("Start with a letter; use a–z, 0–9 and _ only."))
-        return key
-
-    def clean_choices(self) -> list[str]:
-        """Each line once."""
-        lines = [" ".join(line.split()) for line in clean_text(self.cleaned_data["choices"]).splitlines()]
-        choices = [line for line in lines if line]
-        if len(set(choices)) < len(choices):
-            raise forms.ValidationError(_("Each choice once."))
-        if len(choices) > CHOICES_MAX or any(len(choice) > CHOICES_MAX for choice in choices):
-            raise forms.ValidationError(_("At most 100 choices of 100 characters."))
-        return choices
-
-    def clean(self) -> dict[str, Any]:
-        """Something to choose from, and only where one chooses; not too many attributes."""
-        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
-        type_ = cleaned.get("type", self.instance.type)
-        if "choices" in cleaned and (type_ == CustomAttribute.Type.CHOICE) != bool(cleaned["choices"]):
-            self.add_error("choices", _("The type choice needs choices, and no other has any."))
-        if not self.instance.pk and CustomAttribute.objects.count() >= attributes.MOST:
-            raise forms.ValidationError(_("There are too many attributes. Delete one that nobody needs."))
-        return cleaned
 
 
 def _read(field: str, text: str) -> Any:

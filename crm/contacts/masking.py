@@ -17,6 +17,7 @@ SEE = "crm.see_addresses"
 DOTS = "•••"
 _SHOWN = 3
 _LONG_ENOUGH = 7  # digits of which the last three still hide who it is
+_EMAIL_LIKE = re.compile(r"~?\S+@\S+\.\S+")
 _NUMBER_LIKE = re.compile(r"[+~@]?[\s0-9().\-/]{7,}")
 
 
@@ -35,33 +36,17 @@ def hides(user: Any = None) -> bool:
 
 def phone(value: str | None, user: User | None = None) -> str:
     """A number for this user: as it is, or "+34 ••• ••• 456"; "" for none."""
-    if not value or not hides(user):
-        return value or ""
-    digits = phones.digits_of(value)
-    if len(digits) < _LONG_ENOUGH:
-        return DOTS
-    try:
-        code = f"+{phonenumbers.parse(f'+{digits}').country_code} "
-    except phonenumbers.NumberParseException:
-        code = ""
-    return f"{code}{DOTS} {DOTS} {digits[-_SHOWN:]}"
+    return cover("phone", value) if value and hides(user) else value or ""
 
 
 def account(value: str | None, user: User | None = None) -> str:
     """A WhatsApp id (a number without its plus sign) for this user."""
-    shown = phone(value, user)
-    return shown if shown == value else shown.removeprefix("+")
+    return cover("phone", value).removeprefix("+") if value and hides(user) else value or ""
 
 
 def email(value: str | None, user: User | None = None) -> str:
     """An address for this user: as it is, or "a•••@e•••.com"; "" for none."""
-    if not value or not hides(user):
-        return value or ""
-    name, at, domain = value.rpartition("@")
-    if not at:
-        return DOTS
-    _host, _dot, ending = domain.rpartition(".")
-    return f"{name[:1]}{DOTS}@{domain[:1]}{DOTS}" + (f".{ending}" if _dot else "")
+    return cover("email", value) if value and hides(user) else value or ""
 
 
 def point(kind: str, value: str | None, user: User | None = None) -> str:
@@ -71,11 +56,33 @@ def point(kind: str, value: str | None, user: User | None = None) -> str:
 
 def name(value: str, user: User | None = None) -> str:
     """A name or username, which is as it is unless it is a number or an address."""
-    if not value or not hides(user):
-        return value
-    if is_number_like(value):
-        return phone(value, user)
-    return email(value, user) if re.fullmatch(r"~?\S+@\S+\.\S+", value) else value
+    return cover("name", value) if value and hides(user) else value
+
+
+def cover(kind: str, value: str) -> str:
+    """What a phone, an e-mail or a name looks like to who may not see it."""
+    if kind == "name":
+        kind = "phone" if is_number_like(value) else "email" if _EMAIL_LIKE.fullmatch(value) else ""
+    return _cover_email(value) if kind == "email" else _cover_phone(value) if kind else value
+
+
+def _cover_phone(value: str) -> str:
+    digits = phones.digits_of(value.strip("~@ ").replace("/", ""))
+    if len(digits) < _LONG_ENOUGH:
+        return DOTS
+    try:
+        code = f"+{phonenumbers.parse(f'+{digits}').country_code} "
+    except phonenumbers.NumberParseException:
+        code = ""
+    return f"{code}{DOTS} {DOTS} {digits[-_SHOWN:]}"
+
+
+def _cover_email(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    if not at:
+        return DOTS
+    _host, dot, ending = domain.rpartition(".")
+    return f"{local[:1]}{DOTS}@{domain[:1]}{DOTS}" + (f".{ending}" if dot else "")
 
 
 def is_number_like(value: str) -> bool:

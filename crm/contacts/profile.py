@@ -82,7 +82,7 @@ def write(
 @in_transaction
 def add_point(
     contact: Contact, kind: str, text: str, *, by: User, label: str = "", is_primary: bool = False
-) -> Contact:
+) -> ContactPoint:
     """Give a contact a further phone or e-mail; one it has already is labelled or put first. Raises InvalidValue."""
     row = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
     before, known = row.phone, set(row.points.filter(until=None).values_list("pk", flat=True))
@@ -91,7 +91,7 @@ def add_point(
         added = [] if point.pk in known else [ContactChange(field=_POINTS[kind], after=point.value)]
         row.refresh_search_text()
         _save(row, added + _phone_change(before, row.phone), by, fields=["search_text"])
-    return row
+    return point
 
 
 @in_transaction
@@ -109,14 +109,18 @@ def end_point(point: ContactPoint, *, by: User) -> Contact:
 
 
 @in_transaction
-def tag(contact: Contact, name: str, *, by: User, may_create: bool = True) -> Contact:
-    """Put one tag on a contact; raises InvalidValue for a name that is none, or none yet and not `may_create`."""
+def tag(contact: Contact, name: str, *, by: User, may_create: bool = True, reason: str = "") -> Contact:
+    """Put one tag on a contact and note why; raises InvalidValue for a name that is none, or none yet and not
+    `may_create`.
+    """
     row = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
     name = tag_name(name)
     found = find_or_make_tag(name) if may_create else find_tag(name)
     if found is None:
         raise InvalidValue(_("There is no tag “%(name)s”. Ask a manager to create it.") % {"name": name})
-    _link, is_new = ContactTag.objects.get_or_create(contact=row, tag=found, defaults={"added_by": by})
+    _link, is_new = ContactTag.objects.get_or_create(
+        contact=row, tag=found, defaults={"added_by": by, "reason": line(reason, REASON_MAX)}
+    )
     if is_new:
         _save(row, [ContactChange(field="tag", after=found.name)], by)
     return row

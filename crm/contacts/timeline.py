@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Value
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from crm.contacts import attributes
-from crm.contacts.models import Contact, ContactChange, ContactNote, CustomAttribute
+from crm.contacts import attributes, masking
+from crm.contacts.models import Contact, ContactChange, ContactEvent, ContactFile, ContactNote, CustomAttribute
 from crm.contacts.profile import ATTRIBUTE
 from crm.contacts.reading import language_name
 from crm.staff.models import User
@@ -64,7 +64,12 @@ groups: dict[str, str | Promise] = {
     "notes": gettext_lazy("Notes"),
     "tags": gettext_lazy("Tags"),
     "changes": gettext_lazy("Changes"),
+    "outside": gettext_lazy("Calls, visits and the like"),
+    "documents": gettext_lazy("Documents"),
 }
+# Changes of what not everybody may see, and which kind of it.
+_ADDRESSES = {"phone": "phone", "phones": "phone", "email": "email", "emails": "email"}
+_EVENT_ICONS = {"call": "phone", "email": "mail", "visit": "user"}
 _kinds: dict[str, Kind] = {}
 type _Place = tuple[dt.datetime, str, int]
 
@@ -149,9 +154,13 @@ def _change(change: ContactChange, own: dict[str, str]) -> Entry:
     by = _name(change.user)
     if change.field == "note":
         return Entry(_("Note by %(name)s deleted") % {"name": change.before or _("somebody")}, by, icon="trash-2")
+    if change.field in ("phones", "emails"):
+        value = {"value": _value(change, change.after or change.before)}
+        text = _("“%(value)s” added") if change.before is None else _("“%(value)s” is no longer theirs")
+        return Entry(text % value, by, icon="phone" if change.field == "phones" else "mail")
     key = change.field.removeprefix(ATTRIBUTE)
     label = own.get(key, key) if change.field.startswith(ATTRIBUTE) else label_of(change.field)
-    before, after = _value(change.field, change.before), _value(change.field, change.after)
+    before, after = _value(change, change.before), _value(change, change.after)
     texts = {"field": label, "before": before, "after": after}
     if not before:
         return Entry(_("%(field)s: “%(after)s”") % texts, by, icon="pencil")
@@ -162,15 +171,42 @@ def _change(change: ContactChange, own: dict[str, str]) -> Entry:
 
 def label_of(field: str) -> str:
     """The name of a contact's own field, as forms show it."""
+    if field == "email":
+        return _("E-mail")
     return str(getattr(Contact._meta.get_field(field), "verbose_name", field)).capitalize()
 
 
-def _value(field: str, value: Any) -> str:
+def _value(change: ContactChange, value: Any) -> str:
+    """A value before or after in words; `hides` of the row says that its reader may not see addresses."""
     if value is None or value == "":
         return ""
+    field, hides = change.field, getattr(change, "hides", False)
     if field == "kind":
         return str(Contact.Kind(value).label) if value in Contact.Kind.values else str(value)
+    if field in _ADDRESSES:
+        return masking.cover(_ADDRESSES[field], str(value)) if hides else str(value)
+    if field == "name" and hides:
+        return masking.cover("name", str(value))
     return language_name(value) if field == "language" else attributes.shown(value)
+
+
+def _events(events: Sequence[ContactEvent]) -> list[Entry]:
+    return [
+        Entry(event.title, _name(event.added_by), event.text, event.url, _EVENT_ICONS.get(event.kind, "history"))
+        for event in events
+    ]
+
+
+def _files(files: Sequence[ContactFile]) -> list[Entry]:
+    return [
+        Entry(_("Document “%(name)s” added") % {"name": file.name}, _name(file.added_by), icon="file") for file in files
+    ]
+
+
+def _changes_for(contact: Contact, user: User) -> QuerySet[ContactChange]:
+    """Each says whether its reader may see addresses."""
+    changes = contact.changes.exclude(field="tag").select_related("user")
+    return changes.annotate(hides=Value(masking.hides(user)))
 
 
 def _name(user: User | None) -> str:
@@ -190,9 +226,11 @@ register(
         "change",
         "changes",
         "created_at",
-        lambda contact, user: contact.changes.exclude(field="tag").select_related("user"),
+        _changes_for,
         _changed,
     ),
+    Kind("outside", "outside", "at", lambda contact, user: contact.events.select_related("added_by"), _events),
+    Kind("file", "documents", "added_at", lambda contact, user: contact.files.select_related("added_by"), _files),
     Kind(
         "contact",
         "changes",

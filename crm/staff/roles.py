@@ -27,12 +27,21 @@ MORE_WORDS = {
     "crm.look_as_others": _("look at the inbox as somebody else"),
     "crm.see_addresses": _("see phones and e-mail addresses in full"),
 }
-# Nobody writes the audit log by hand.
-NEVER = frozenset({"crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry"})
+# Nobody writes the audit log by hand, nor changes what people said of consent.
+NEVER = frozenset(
+    {
+        "crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry",
+        "crm.change_consentevent", "crm.delete_consentevent",
+        "crm.add_consent", "crm.change_consent", "crm.delete_consent",
+        "crm.add_suppression", "crm.change_suppression", "crm.delete_suppression",
+    }
+)  # fmt: skip
 
 # Managers may do everything. Of the others: model -> (integrators, agents), as letters of VERBS. A restricted agent may
 # do what agents may, with the conversations they see; phones and e-mail addresses are masked for them.
 _MODELS = {
+    "crm.consent": ("v", "v"),
+    "crm.consentevent": ("va", "va"),
     "crm.contact": ("vac", "vac"),
     "crm.contactevent": ("va", "v"),
     "crm.contactfile": ("vad", "vad"),

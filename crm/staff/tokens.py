@@ -18,6 +18,7 @@ RESOURCES = (
     *READ_ONLY,
     "messages",
     "products",
+    "stages",
     "tags",
 )
 # `read` and `write` open every resource, `contacts:read` and the like one.

@@ -143,7 +143,9 @@ function send(form, submitter) {
     else if (reason) toast(reason, "danger");
     if (isNew && !reason) { form.reset(); written.delete(id); }
     if (!fresh) return;
+    if (to === "points" || to === "papers") { if ("sec" in fresh.dataset) fresh.open = true; focus($("summary", fresh)); return; }
     find(".tag-add").open ||= adding;
+    if (to === "consents") { focus(find(`[data-purpose="${form.elements.purpose.value}"] ${reason ? "[name=reason]" : "summary"}`)); return; }
     find(to === "notes" ? "[data-new] textarea" : adding ? "[data-search]" : ".tag-add summary").focus();
   }), "not_done");
 }

@@ -35,18 +35,28 @@ def test_a_contact_shows_its_accounts_and_tags(api):
     identity.contact.tags.add(TagFactory(name="vip"), TagFactory(name="auto"))
     answer = api.get(f"contacts/{identity.contact.pk}/")
     created_at = answer.json()["created_at"]
+    assert [(point["kind"], point["value"]) for point in answer.json()["points"]] == [("phone", "+34600123456")]
     assert created_at.endswith("Z")
     assert answer.json() == {
         "id": identity.contact.pk,
         "name": identity.contact.name,
         "kind": "person",
         "phone": "+34600123456",
+        "email": None,
         "company": "",
         "language": "",
+        "country": "",
+        "time_zone": "",
+        "stage": None,
+        "owner": None,
+        "external_id": None,
         "identities": [{"channel": "whatsapp", "wa_id": "34600123456", "user_id": "ES.1", "username": "ana"}],
+        "points": answer.json()["points"],
         "tags": ["auto", "vip"],
         "attributes": {},
         "version": 1,
+        "restricted_at": None,
+        "last_inbound_at": None,
         "created_at": created_at,
     }
 
@@ -151,7 +161,7 @@ def test_the_cost_of_a_page_does_not_depend_on_its_rows(api, django_assert_num_q
     api.get("contacts/")
     for count in (2, 18):
         fill(count)
-        with django_assert_num_queries(4):  # token, contacts, accounts, tags
+        with django_assert_num_queries(5):  # token, contacts, accounts, tags, phones and e-mails
             assert api.get("contacts/").status_code == 200
 
 
@@ -162,7 +172,7 @@ def test_tags_are_managed_under_one_name_whatever_its_case(api):
     assert answer.status_code == 400
     assert answer.json()["detail"] == "name: There is already a tag “Ñandú”. Use it or choose another name."
     assert api.patch(f"tags/{made['id']}/", {"name": "ñandú"}).json()["name"] == "ñandú"
-    assert api.get("tags/").json()["results"] == [{"id": made["id"], "name": "ñandú", "colour": 3}]
+    assert api.get("tags/").json()["results"] == [{"id": made["id"], "name": "ñandú", "colour": 3, "group": ""}]
     assert api.delete(f"tags/{made['id']}/").status_code == 204
     assert not Tag.objects.exists()
 

@@ -15,7 +15,17 @@ from conversations.answers.models import CannedAnswer
 from conversations.ingest.models import WebhookEvent
 from conversations.messaging.models import Attachment, ScheduledMessage
 from crm.audit import log
-from crm.contacts.models import ContactNote, CustomAttribute
+from crm.consent import ledger
+from crm.consent.models import OptOutWord
+from crm.contacts.models import (
+    Contact,
+    ContactEvent,
+    ContactFile,
+    ContactNote,
+    ContactPoint,
+    CustomAttribute,
+    LifecycleStage,
+)
 from crm.foundation import clock
 from crm.foundation.secrets import seal
 from crm.staff import tokens
@@ -61,6 +71,17 @@ class World:
             conversation=self.conversation, text="Later", send_at=clock.now() + dt.timedelta(hours=2)
         )
         self.note = ContactNote.objects.create(contact=self.contact, text="Vegetarian", author=self.users["agent"])
+        Contact.objects.filter(pk=self.contact.pk).update(external_id="policy-4711")
+        self.stage = LifecycleStage.objects.create(name="Customer")
+        self.point = ContactPoint.objects.create(
+            contact=self.contact, kind="email", value="ana@example.test", match_key="ana@example.test", is_primary=True
+        )
+        self.paper = ContactFile.objects.create(
+            contact=self.contact, file=ContentFile(b"text", "x"), name="a.txt", mime_type="text/plain", size=4
+        )
+        self.visit = ContactEvent.objects.create(contact=self.contact, kind="visit", title="Visit", at=clock.now())
+        self.refusal = ledger.record(self.contact, purpose="profiling", state="withdrawn", source="form")
+        OptOutWord.objects.create(language="es", text="Chao", folded="chao", meaning="stop")
         self.attribute = CustomAttribute.objects.create(key="plan", label="Plan")
         self.product = Product.objects.create(retailer_id="P1", name="Home", price="1.000", currency="EUR")
         self.answer = CannedAnswer.objects.create(shortcut="hi", body="Hello", team=self.team)
@@ -98,16 +119,20 @@ class World:
             "api:attachment": self.file, "desk:media": self.file, "desk:media-retry": self.file,
             "api:attribute-detail": self.attribute, "api:canned-answer-detail": self.answer,
             "api:contact-detail": self.contact, "api:contact-note-detail": self.note, "api:inbox-detail": self.inbox,
+            "api:contact-consent-detail": self.refusal, "api:contact-tags": self.contact, "api:contact-event-detail": self.visit,
+            "api:contact-file-detail": self.paper, "api:contact-file-content": self.paper,
+            "api:contact-point-detail": self.point, "api:stage-detail": self.stage, "api:tag-merge": self.tag,
             "api:message-detail": self.message, "api:message-cancel": self.message, "api:message-retry": self.message,
             "api:product-detail": self.product, "api:tag-detail": self.tag, "api:team-detail": self.team,
             "api:user-detail": self.users["agent"], "api:webhook-event-detail": self.event,
-            "desk:scheduled-change": self.planned,
+            "desk:scheduled-change": self.planned, "desk:contact-file": self.paper,
             "admin:conversations_inbox_setup": self.inbox,
         }.get(route.name, self.conversation).pk  # fmt: skip
         return {
             "pk": pk, "contact": self.contact.pk, "conversation": self.conversation.pk,
             "client_id": self.message.client_id, "app_label": "crm", "object_id": self.users["agent"].pk,
             "content_type_id": 1, "url": "nothing", "uidb64": "MQ", "token": "x", "provider_id": "x",
+            "external_id": "policy-4711",
         }  # fmt: skip
 
     def _known(self, model):
@@ -122,7 +147,7 @@ class World:
             "send_at": (clock.now() + dt.timedelta(hours=1)).isoformat(), "shortcut": "bye", "body": "Bye",
             "assignee": "me", "status": "resolved", "version": self.conversation.version, "until": "reply",
             "priority": "2", "pinned": "1", "add": self.tag.pk, "conversation": self.conversation.pk,
-            "language": "es", "theme": "dark", "field": "company", "tag": self.tag.name,
+            "language": "es", "theme": "dark", "field": "company", "value": "", "tag": self.tag.name,
             "user": self.users["stranger"].pk, "file": SimpleUploadedFile("a.txt", b"text", "text/plain"),
         }  # fmt: skip
 

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
 from conversations.desk import panel as panels
+from conversations.desk import panel_fields
 from conversations.desk.forms import BadForm, read_pk, read_version
 from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
 from crm.contacts import attributes, notes, profile, reading, timeline
@@ -50,7 +51,7 @@ def contact(request: DeskRequest, pk: int) -> HttpResponse:
     """Save one field; 422 with what is wrong, 409 with both values if somebody changed it since `version`."""
     chosen = conversation_or_404(request, pk)
     name, text = request.POST.get("field", ""), request.POST.get("value", "")
-    if panels.field_of(chosen.contact, name) is None:
+    if panel_fields.field_of(chosen.contact, name, request.user) is None:
         raise BadForm(_("The page sent an incomplete request. Reload it and try again."))
     marks: dict[str, Any] = {}
     status = 200
@@ -60,7 +61,7 @@ def contact(request: DeskRequest, pk: int) -> HttpResponse:
         status, marks = 409, {"mine": text, "is_stale": True}
     except attributes.InvalidValue as error:
         status, marks = 422, {"mine": text, "error": str(error)}
-    present = panels.field_of(Contact.objects.get(pk=chosen.contact_id), name)
+    present = panel_fields.field_of(Contact.objects.get(pk=chosen.contact_id), name, request.user)
     if present is None:  # a custom attribute that has just been deleted
         raise Http404
     context = {"field": replace(present, **marks), "conversation": chosen, "is_saved": status == 200}
@@ -84,8 +85,8 @@ def tags(request: DeskRequest, pk: int) -> HttpResponse:
     if gone is not None:
         profile.untag(chosen.contact, gone, by=request.user)
     else:
-        name = request.POST.get("tag", "")
-        profile.tag(chosen.contact, name, by=request.user, may_create=request.user.has_perm("crm.add_tag"))
+        name, may_create = request.POST.get("tag", ""), request.user.has_perm("crm.add_tag")
+        profile.tag(chosen.contact, name, by=request.user, may_create=may_create, reason=request.POST.get("reason", ""))
     return render(request, "inbox/_panel_tags.html", panels.tags_of(chosen.contact) | {"conversation": chosen})
 
 

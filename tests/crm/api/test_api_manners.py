@@ -13,7 +13,7 @@ from django.test import Client
 from conversations.messaging.models import Message
 from crm.audit import log
 from crm.audit.models import AuditEntry
-from crm.contacts.api import TagViewSet
+from crm.contacts.describing_api import TagViewSet
 from crm.contacts.models import Contact, Tag
 from crm.foundation import clock, throttle
 from crm.staff import tokens
