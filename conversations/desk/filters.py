@@ -12,6 +12,7 @@ from conversations.desk.queue import SORT_OF, STATUS_OF, ViewQuery, default_stat
 from conversations.inboxes.models import Inbox
 from conversations.messaging.models import Conversation
 from crm.contacts.models import Tag
+from crm.segments.models import Segment
 from crm.staff.models import Membership, Role, Team, User
 
 OFFERED = 300
@@ -24,6 +25,7 @@ def names(query: ViewQuery, user: User) -> dict[str, Any]:
         ("assignee", query.assignee, User.objects.all()),
         ("team", query.team, Team.objects.all()),
         ("inbox", query.inbox, Inbox.objects.visible_to(user)),
+        ("segment", query.segment, Segment.objects.all()),
     ):
         if value.isdigit():
             wanted[f"f_{name}"] = Subquery(rows.filter(pk=value).order_by().values("name")[:1])
@@ -48,6 +50,8 @@ def _in_use(query: ViewQuery, values: dict[str, Any]) -> Iterator[tuple[str, dic
         yield (_("No team") if query.team == "none" else _("Team: %(name)s") % {"name": team}), {"team": ""}
     if query.inbox:
         yield _("Number: %(name)s") % {"name": values.get("f_inbox") or gone}, {"inbox": ""}
+    if query.segment:
+        yield _("Segment: %(name)s") % {"name": values.get("f_segment") or gone}, {"segment": ""}
     for tag in query.tags:
         left = tuple(other for other in query.tags if other != tag)
         yield _("Tag: %(name)s") % {"name": values.get(f"f_tag_{tag}") or gone}, {"tags": left}
@@ -107,7 +111,9 @@ def view_sort_words() -> dict[str, str]:
 
 def dialog(query: ViewQuery, user: User) -> dict[str, Any]:
     """What the filter dialog offers, with what is chosen."""
+    segments = Segment.objects.values_list("pk", "name")[:OFFERED]
     return people_and_places(user) | {
+        "segments": [(str(pk), name) for pk, name in segments],
         "query": query,
         "chosen_sort": query.sort if query.sort != SORT_OF.get(query.view, "recent") else "",
         "status_choices": [] if query.view in STATUS_OF else status_words().items(),

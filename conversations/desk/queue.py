@@ -83,6 +83,7 @@ class ViewQuery:
     assignee: str = ""  # "me", "none" or a key
     team: str = ""  # "none" or a key
     inbox: str = ""
+    segment: str = ""
     tags: tuple[str, ...] = ()  # keys: all of them
     unread: bool = False
     waiting: bool = False
@@ -103,6 +104,7 @@ class ViewQuery:
             assignee=_key(query, "assignee", "me", "none"),
             team=_key(query, "team", "none"),
             inbox=_key(query, "inbox"),
+            segment=_key(query, "segment"),
             tags=_keys(query, "tag")[:TAGS],
             unread=query.get("unread") == "1",
             waiting=query.get("waiting") == "1",
@@ -123,6 +125,7 @@ class ViewQuery:
         yield "status", self.status if self.status != default_status(self.view) else ""
         yield "q", self.search
         yield from (("assignee", self.assignee), ("team", self.team), ("inbox", self.inbox))
+        yield "segment", self.segment
         yield "tag", ",".join(self.tags)
         yield from (("unread", "1" * self.unread), ("waiting", "1" * self.waiting), ("window", self.window))
         yield "priority", ",".join(self.priorities)
@@ -135,6 +138,8 @@ class ViewQuery:
         rows = self._narrowed(self._viewed(Conversation.objects.visible_to(user), user), user)
         if self.unread:
             rows = rows.with_unread(user).filter(unread__gt=0)
+        if self.segment:
+            rows = rows.of_segment(int(self.segment))
         return rows.search(self.search) if self.search else rows
 
     def _viewed(self, rows: Any, user: User) -> Any:

@@ -92,10 +92,11 @@ def checked_name(view: SavedView, name: str) -> str:
 
 def counters(user: User, views: list[SavedView]) -> dict[str, Any]:
     """What counts the first of them, as expressions for `queue.ask`; only those of what is open or snoozed, no
-    searches.
+    searches and segments.
     """
     queries = {view.pk: query_of(view) for view in views[:COUNTED_VIEWS]}
-    counted_ones = {pk: query for pk, query in queries.items() if query.status in INDEXED and not query.search}
+    plain = {pk: query for pk, query in queries.items() if not (query.search or query.segment)}
+    counted_ones = {pk: query for pk, query in plain.items() if query.status in INDEXED}
     return {f"n_saved_{pk}": UpTo(query.found(user), COUNTED + 1) for pk, query in counted_ones.items()}
 
 

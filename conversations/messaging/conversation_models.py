@@ -14,6 +14,9 @@ from crm.contacts import masking
 from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.foundation import clock
 from crm.foundation.search import words_of
+from crm.segments import rules
+from crm.segments.models import Segment
+from crm.segments.rules import BrokenRule
 from crm.staff.models import Role, Team, User
 
 CLOSING = dt.timedelta(hours=2)
@@ -61,6 +64,15 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         if masking.hides():
             return self.filter(contact__in=Contact.objects.search(text))
         return self.filter(*(Q(contact__search_text__contains=word) for word in words))
+
+    def of_segment(self, key: int) -> Self:
+        """Of the contacts who are in a segment now; none if there is no such segment, or its rule is broken."""
+        segment = Segment.objects.filter(pk=key).first()
+        try:
+            people = rules.narrow(Contact.objects.all(), segment) if segment else Contact.objects.none()
+        except BrokenRule:
+            return self.none()
+        return self.filter(contact__in=people.order_by().values("pk"))
 
     def with_unread(self, user: User) -> Self:
         """Annotate `unread`: inbound messages this user has not read."""

@@ -37,6 +37,7 @@ ACTIONS = {
     "password_changed": gettext_lazy("Password changed"),
     "password_reset": gettext_lazy("Password reset"),
     "revoked": gettext_lazy("Revoked"),
+    "frozen": gettext_lazy("Frozen"),
     "replayed": gettext_lazy("Replayed"),
     "settled": gettext_lazy("Settled by hand"),
     "retried": gettext_lazy("Retried"),

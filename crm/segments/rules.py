@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from django.db.models import Exists, Q
+from django.db.models import Exists, Q, QuerySet
 from django.utils.translation import gettext as _
 
 from crm.contacts.contact_models import ContactQuerySet
@@ -92,24 +92,24 @@ def compile(raw: Any, catalogue: Catalogue | None = None) -> Q:
 
 def contacts(raw: Any, user: User, catalogue: Catalogue | None = None) -> ContactQuerySet:
     """Those whom a rule describes now, as far as `user` sees them; raises BrokenRule."""
-    return _usable(user).filter(compile(raw, catalogue))
+    return _usable(Contact.objects.visible_to(user)).filter(compile(raw, catalogue))
 
 
 def members(segment: Segment, user: User, catalogue: Catalogue | None = None) -> ContactQuerySet:
     """Those in a segment now, as far as `user` sees them; raises BrokenRule if it speaks of what is gone."""
-    return _usable(user).filter(condition(segment, catalogue))
+    return narrow(Contact.objects.visible_to(user), segment, catalogue)
 
 
-def condition(segment: Segment, catalogue: Catalogue | None = None) -> Q:
-    """Who is in a segment, as a condition on Contact that still lets through whose data is restricted."""
+def narrow[Q_: QuerySet[Any]](rows: Q_, segment: Segment, catalogue: Catalogue | None = None) -> Q_:
+    """Those of these contacts who are in a segment now; raises BrokenRule."""
     if segment.is_static:
-        return Q(Exists(SegmentMember.objects.filter(contact=CONTACT, segment=segment.pk)))
-    return compile(segment.rule, catalogue)
+        return _usable(rows).filter(Exists(SegmentMember.objects.filter(contact=CONTACT, segment=segment.pk)))
+    return _usable(rows).filter(compile(segment.rule, catalogue))
 
 
-def _usable(user: User) -> ContactQuerySet:
+def _usable[Q_: QuerySet[Any]](rows: Q_) -> Q_:
     """People whose data may be used: no groups, and nobody whose data is restricted (GDPR article 18)."""
-    return Contact.objects.visible_to(user).filter(restricted_at=None).exclude(kind=Contact.Kind.GROUP)
+    return rows.filter(restricted_at=None).exclude(kind=Contact.Kind.GROUP)
 
 
 def parts_of(raw: Any) -> tuple[str, list[Any]] | None:

@@ -3,7 +3,7 @@ import { $, $$, data, fragment, http, lazy, me, on, SessionLost, t, tick } from 
 import { Pull } from "./bus.js";
 
 const MOST = 400;
-const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "tag", "unread", "waiting", "window", "priority", "since", "until", "sort"];
+const ORDER = ["view", "status", "q", "assignee", "team", "inbox", "segment", "tag", "unread", "waiting", "window", "priority", "since", "until", "sort"];
 export const STATUS = { snoozed: "snoozed", resolved: "resolved", mentions: "all" }; // what a view shows if nothing is said; "open" in others
 const rows = $("[data-rows]"), region = $("#list"), scroller = $("[data-list-body]"), pill = $("[data-pill]");
 const held = new Map(), heard = new Set(), picked = new Set();

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import operator
 
 from django.utils import timezone
 
@@ -131,9 +132,7 @@ def _said(type_, fact, op, value):
         case "between" if type_ == Type.NUMBER:
             return value[0] <= fact <= value[1]
         case "eq" | "ne" | "lt" | "lte" | "gt" | "gte":
-            return getattr(fact, f"__{op}__")(value) if isinstance(fact, float) else getattr(float(fact), f"__{op}__")(
-                value
-            )
+            return getattr(operator, {"lte": "le", "gte": "ge"}.get(op, op))(fact, value)
     return _when(type_, fact, op, value)
 
 
