@@ -13,7 +13,9 @@ from crm.audit import log
 from crm.consent import ledger, past
 from crm.contacts import timeline
 from crm.contacts.addresses import Given, addresses_given
-from crm.segments import contact_fields
+from crm.contacts.models import Tag
+from crm.contacts.tagging import tags_merged
+from crm.segments import contact_fields, saving
 from crm.staff import secondfactor, sessions
 from crm.staff.signin import SIGNED_IN_AT
 
@@ -22,6 +24,13 @@ from crm.staff.signin import SIGNED_IN_AT
 def look_up_addresses(given: list[Given], **_: Any) -> None:
     """Whom an address belongs to that is never to be written to has withdrawn."""
     ledger.note_addresses(given)
+
+
+@receiver(tags_merged)
+def name_the_kept_tag_in_rules(kept: Tag, dropped: Tag, **_: Any) -> None:
+    """Segments that spoke of the tag that is gone speak of the one it became."""
+    for field in ("tags", "conversation.tags"):
+        saving.replace_value(field, dropped.pk, kept.pk)
 
 
 @receiver(user_logged_in)
