@@ -31,6 +31,7 @@ NAVIGATION: list[tuple[Any, list[tuple[str, str, Any]]]] = [
             ("sell", "crm.tag", ""),
             ("conversion_path", "crm.lifecyclestage", ""),
             ("list_alt", "crm.customattribute", ""),
+            ("group_work", "crm.segment", ""),
             ("verified_user", "crm.consentevent", ""),
             ("do_not_disturb_on", "crm.optoutword", ""),
             ("person_off", "crm.suppression", ""),

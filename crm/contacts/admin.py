@@ -22,6 +22,7 @@ from crm.contacts.describing_forms import TagActionForm
 from crm.contacts.forms import ATTRIBUTE, ContactForm, contact_form
 from crm.contacts.inlines import FileInline, IdentityInline, NoteInline, PointInline, TagInline
 from crm.contacts.models import Contact, ContactNote, ContactPoint, CustomAttribute
+from crm.segments.filters import SegmentFilter
 
 TAGS_SHOWN = 4
 
@@ -37,6 +38,7 @@ class ContactAdmin(AuditedAdmin):
         ("stage", titled(AutocompleteSelectFilter, gettext_lazy("stage"))),
         ("owner", titled(AutocompleteSelectFilter, gettext_lazy("owner"))),
         ("tags", titled(AutocompleteSelectFilter, gettext_lazy("tag"))),
+        SegmentFilter,
         ("last_inbound_at", titled(RangeDateFilter, gettext_lazy("last wrote"))),
         ("created_at", titled(RangeDateFilter, gettext_lazy("known since"))),
     )

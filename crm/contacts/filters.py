@@ -1,5 +1,7 @@
 """What a list of contacts can be narrowed by."""
 
+from decimal import Decimal
+
 import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q
 from django.utils.translation import gettext as _
@@ -8,6 +10,8 @@ from rest_framework import serializers
 from crm.contacts import attributes, phones, points, profile
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet, CustomAttribute
+from crm.segments import rules
+from crm.segments.models import Segment
 from crm.staff.endpoint import user_of
 
 ATTRIBUTE = "attributes."
@@ -35,6 +39,10 @@ class ContactFilter(django_filters.FilterSet):
     kind = django_filters.ChoiceFilter(choices=Contact.Kind.choices)
     stage = django_filters.NumberFilter(field_name="stage_id", min_value=1, max_value=2**63 - 1, help_text="An id.")
     owner = django_filters.CharFilter(method="by_owner", max_length=20, help_text="A user's id, `me` or `none`.")
+
+    segment = django_filters.NumberFilter(
+        method="by_segment", min_value=1, max_value=2**63 - 1, help_text="The id of a segment: those who are in it now."
+    )
 
     class Meta:
         model = Contact
@@ -87,6 +95,11 @@ class ContactFilter(django_filters.FilterSet):
                 else found.exclude(attributes__has_key=key)
             )
         return found
+
+    def by_segment(self, queryset: ContactQuerySet, name: str, value: Decimal) -> ContactQuerySet:
+        """Its members; nobody if there is none of this id. Raises BrokenRule."""
+        segment = Segment.objects.filter(pk=int(value)).first()
+        return rules.narrow(queryset, segment) if segment else queryset.none()
 
     def by_tag(self, queryset: ContactQuerySet, name: str, value: str) -> ContactQuerySet:
         """Those who have it; nobody if there is none of this name."""

@@ -49,6 +49,7 @@ _MODELS = {
     "crm.contactpoint": ("vacd", "vacd"),
     "crm.customattribute": ("vacd", "v"),
     "crm.lifecyclestage": ("vacd", "v"),
+    "crm.segment": ("vacd", "v"),
     "crm.tag": ("vacd", "v"),
     "crm.team": ("v", "v"),
     "crm.user": ("v", "v"),

@@ -18,6 +18,7 @@ RESOURCES = (
     *READ_ONLY,
     "messages",
     "products",
+    "segments",
     "stages",
     "tags",
 )

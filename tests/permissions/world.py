@@ -28,6 +28,7 @@ from crm.contacts.models import (
 )
 from crm.foundation import clock
 from crm.foundation.secrets import seal
+from crm.segments.models import Segment
 from crm.staff import tokens
 from crm.staff.models import ApiToken
 from tests.factories import (
@@ -83,6 +84,7 @@ class World:
         self.refusal = ledger.record(self.contact, purpose="profiling", state="withdrawn", source="form")
         OptOutWord.objects.create(language="es", text="Chao", folded="chao", meaning="stop")
         self.attribute = CustomAttribute.objects.create(key="plan", label="Plan")
+        self.segment = Segment.objects.create(name="Everybody")
         self.product = Product.objects.create(retailer_id="P1", name="Home", price="1.000", currency="EUR")
         self.answer = CannedAnswer.objects.create(shortcut="hi", body="Hello", team=self.team)
         self.event = WebhookEvent.objects.create(sealed_body=seal(b"{}"), state="processed")
@@ -119,7 +121,8 @@ class World:
             "api:attachment": self.file, "desk:media": self.file, "desk:media-retry": self.file,
             "api:attribute-detail": self.attribute, "api:canned-answer-detail": self.answer,
             "api:contact-detail": self.contact, "api:contact-note-detail": self.note, "api:inbox-detail": self.inbox,
-            "api:contact-consent-detail": self.refusal, "api:contact-tags": self.contact, "api:contact-event-detail": self.visit,
+            "api:contact-consent-detail": self.refusal, "api:contact-tags": self.contact,
+            "api:contact-event-detail": self.visit,
             "api:contact-file-detail": self.paper, "api:contact-file-content": self.paper,
             "api:contact-point-detail": self.point, "api:stage-detail": self.stage, "api:tag-merge": self.tag,
             "api:message-detail": self.message, "api:message-cancel": self.message, "api:message-retry": self.message,
@@ -127,6 +130,8 @@ class World:
             "api:user-detail": self.users["agent"], "api:webhook-event-detail": self.event,
             "desk:scheduled-change": self.planned, "desk:contact-file": self.paper,
             "admin:conversations_inbox_setup": self.inbox,
+            "api:segment-detail": self.segment, "api:segment-freeze": self.segment,
+            "api:segment-members": self.segment, "admin:crm_segment_freeze": self.segment,
         }.get(route.name, self.conversation).pk  # fmt: skip
         return {
             "pk": pk, "contact": self.contact.pk, "conversation": self.conversation.pk,
