@@ -4,11 +4,15 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -91,3 +95,17 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     else:
         installed()
         test["TEMPLATE"] = TEMPLATE
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptying_a_database_opens_the_consent_ledger() -> Iterator[None]:
+    """Between tests with transactions of their own all tables are emptied; the ledger refuses that to others."""
+    execute = BaseDatabaseOperations.execute_sql_flush
+
+    def flush(operations: Any, statements: Any) -> None:
+        with import_module("crm.consent.ledger").opened():  # needs the settings
+            execute(operations, statements)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
+        yield

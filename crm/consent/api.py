@@ -49,7 +49,7 @@ class ConsentEventSerializer(serializers.ModelSerializer[ConsentEvent]):
 
     purpose = serializers.ChoiceField(Purpose.choices)
     state = serializers.ChoiceField(State.choices)
-    source = serializers.ChoiceField(
+    source = serializers.ChoiceField(  # type: ignore[assignment]
         ConsentEvent.Source.choices,
         required=False,
         default=ConsentEvent.Source.API,

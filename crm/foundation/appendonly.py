@@ -34,7 +34,8 @@ class Guard:
     def take(self, editor: Any) -> None:
         """Drop them."""
         if editor.connection.vendor == "postgresql":
-            editor.execute(f"DROP TRIGGER IF EXISTS {self.table}_append_only ON {self.table}")
+            for name in ("append_only", "not_emptied"):
+                editor.execute(f"DROP TRIGGER IF EXISTS {self.table}_{name} ON {self.table}")
             editor.execute(f"DROP FUNCTION IF EXISTS {self.table}_refuse()")
             return
         for name in ("not_changed", "not_deleted"):
@@ -64,6 +65,8 @@ BEGIN
 END $$""",
             f"""CREATE TRIGGER {self.table}_append_only BEFORE UPDATE OR DELETE ON {self.table}
     FOR EACH ROW EXECUTE FUNCTION {self.table}_refuse()""",
+            f"""CREATE TRIGGER {self.table}_not_emptied BEFORE TRUNCATE ON {self.table}
+    FOR EACH STATEMENT EXECUTE FUNCTION {self.table}_refuse()""",
         ]
 
     def _sqlite(self) -> list[str]:
