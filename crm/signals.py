@@ -13,7 +13,8 @@ from crm.audit import log
 from crm.consent import ledger, past
 from crm.contacts import timeline
 from crm.contacts.addresses import Given, addresses_given
-from crm.contacts.models import Tag
+from crm.contacts.identities import contacts_joining, identities_joined
+from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.contacts.tagging import tags_merged
 from crm.segments import contact_fields, saving
 from crm.staff import secondfactor, sessions
@@ -24,6 +25,18 @@ from crm.staff.signin import SIGNED_IN_AT
 def look_up_addresses(given: list[Given], **_: Any) -> None:
     """Whom an address belongs to that is never to be written to has withdrawn."""
     ledger.note_addresses(given)
+
+
+@receiver(identities_joined)
+def join_words(kept: ChannelIdentity, dropped: ChannelIdentity, **_: Any) -> None:
+    """What either account said of consent, the one account said."""
+    ledger.join_accounts(kept, dropped)
+
+
+@receiver(contacts_joining)
+def join_consents(kept: Contact, gone: Contact, **_: Any) -> None:
+    """One person stands by the stricter of what both stood by."""
+    ledger.join(kept, gone)
 
 
 @receiver(tags_merged)

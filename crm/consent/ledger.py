@@ -148,6 +148,11 @@ def join(kept: Contact, gone: Contact) -> None:
         suppression.put(theirs, purpose, reason=Source.MERGE)
 
 
+def join_accounts(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
+    """Two accounts are one: what was said by either was said by it."""
+    ConsentEvent._base_manager.filter(identity=dropped).update(identity=kept)
+
+
 @in_transaction
 def refresh(contact: Contact, purpose: str, channel: str = WHATSAPP) -> None:
     """Make `Consent` say what the ledger says, after events came or went by other ways than `record`."""

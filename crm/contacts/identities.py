@@ -18,6 +18,9 @@ identities_joined = Signal()
 it.
 """
 
+contacts_joining = Signal()
+"""Sent inside the transaction with `kept` and `gone` before what hangs on the contact `gone` is re-pointed."""
+
 identity_divided = Signal()
 """Sent inside the transaction with `kept`, `heir` and `since`: what `kept` seemed to do from then on was the heir's."""
 
@@ -357,6 +360,7 @@ def _is_written(contact: Contact) -> bool:
 
 
 def _absorb(kept: Contact, gone: Contact) -> None:
+    contacts_joining.send(Contact, kept=kept, gone=gone)
     points.absorb(kept, gone)
     repoint(gone, kept, but=(ContactPoint,))
     kept.company, kept.language = kept.company or gone.company, kept.language or gone.language

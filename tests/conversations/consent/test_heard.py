@@ -234,3 +234,19 @@ def test_groups_are_nobodys_word(inbox):
 
 def test_the_number_is_addressed(inbox):
     assert (inbox.phone_number_id, inbox.account.waba_id) == (PHONE, WABA)
+
+
+def test_who_stopped_by_number_has_stopped_by_user_id_too(inbox):
+    write(inbox, "hola")
+    by_id = text("wamid.id1", "baja", ago(minutes=2), sender="") | {"from_user_id": "ES.77"}
+    arrive(inbox, messages(by_id, contacts=[{"user_id": "ES.77"}]))
+    assert Contact.objects.count() == 2
+    ledger.record(Contact.objects.order_by("pk")[0], purpose="marketing", state="granted", source="form")
+    both = text("wamid.id2", "soy yo", ago(minutes=1)) | {"from_user_id": "ES.77"}
+    arrive(inbox, messages(both, contacts=[{"wa_id": ANA, "user_id": "ES.77"}]))
+    assert state() == "withdrawn"
+    said = ConsentEvent.objects.order_by("pk")
+    assert [(event.source, event.contact) for event in said] == [
+        ("keyword", ana()), ("form", ana()), ("merge", ana()),
+    ]  # fmt: skip
+    assert said[0].identity == ana().identities.get()
