@@ -9,7 +9,7 @@ from django.db.models.signals import post_migrate
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy
 
-from conversations.desk import past
+from conversations.desk import past, saved_views
 from conversations.ingest import housekeeping, pipeline
 from conversations.messaging import (
     division,
@@ -28,8 +28,9 @@ from conversations.messaging.models import Conversation
 from crm.consent.ledger import consent_changed
 from crm.contacts import timeline, visibility
 from crm.contacts.identities import identities_joined, identity_divided
-from crm.contacts.models import ChannelIdentity, Contact
+from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.contacts.profile import contact_changed
+from crm.contacts.tagging import tags_merged
 from crm.foundation import work
 from crm.staff import roles
 from crm.staff.models import User
@@ -45,6 +46,12 @@ def join_conversations(kept: ChannelIdentity, dropped: ChannelIdentity, **_: Any
 def divide_conversations(kept: ChannelIdentity, heir: ChannelIdentity, since: dt.datetime, **_: Any) -> None:
     """What was taken for one person was two, one after the other: each gets their own conversations."""
     division.divide(kept, heir, since)
+
+
+@receiver(tags_merged)
+def ask_for_the_other_tag(kept: Tag, dropped: Tag, **_: Any) -> None:
+    """Saved views name tags by their ids."""
+    saved_views.retag(dropped.pk, kept.pk)
 
 
 @receiver(contact_changed)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import F, FilteredRelation, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.urls import reverse
 from django.utils import formats, timezone
 
@@ -22,7 +22,6 @@ from crm.contacts.models import (
     Contact,
     ContactNote,
     ContactPoint,
-    ContactTag,
     CustomAttribute,
     IdentityValue,
     Tag,
@@ -72,12 +71,12 @@ class Episode:
 
 
 def panel_of(conversation: Conversation, user: User) -> dict[str, Any]:
-    """Everything the panel shows but the timeline; fifteen queries at most."""
+    """Everything the panel shows but the timeline; sixteen queries with those of its door."""
     contact = conversation.contact
     files, files_cursor = files_of(conversation, user)
     notes, notes_cursor = notes_of(contact)
     zone = localtime.zone_for(contact)
-    known = panel_fields.Known.of(contact)
+    known = panel_fields.Known.of(contact, user)
     return (
         {
             "conversation": conversation,
@@ -103,19 +102,20 @@ def panel_of(conversation: Conversation, user: User) -> dict[str, Any]:
 
 
 def tags_of(contact: Contact) -> dict[str, Any]:
-    """All tags, by their groups, and those on the contact with who put them there, when and why; two queries."""
-    tags = sorted(Tag.objects.all(), key=lambda tag: (tag.group.casefold(), tag.name.casefold()))
-    links = {link.tag_id: link for link in ContactTag.objects.filter(contact=contact).select_related("added_by")}
+    """All tags, by their groups, and those on the contact with who put them there, when and why; one query."""
+    link = FilteredRelation("contact_tags", condition=Q(contact_tags__contact=contact))
+    rows = Tag.objects.annotate(
+        link=link,
+        is_on=F("link__pk"),
+        added_at=F("link__added_at"),
+        added_by=F("link__added_by__name"),
+        reason=F("link__reason"),
+    )
+    tags: list[Any] = sorted(rows, key=lambda tag: (tag.group.casefold(), tag.name.casefold()))
     for tag in tags:
-        tag.is_on = tag.pk in links  # type: ignore[attr-defined]
-        tag.why = _why(links[tag.pk]) if tag.pk in links else ""  # type: ignore[attr-defined]
-    return {"tags": tags, "tags_on": [tag for tag in tags if tag.pk in links]}
-
-
-def _why(link: ContactTag) -> str:
-    """Who put a tag there, when, and for which reason."""
-    when = formats.date_format(timezone.localtime(link.added_at), "SHORT_DATE_FORMAT")
-    return " · ".join(part for part in (link.added_by.name if link.added_by else "", when, link.reason) if part)
+        when = formats.date_format(timezone.localtime(tag.added_at), "SHORT_DATE_FORMAT") if tag.is_on else ""
+        tag.why = " · ".join(part for part in (tag.added_by, when, tag.reason) if part)
+    return {"tags": tags, "tags_on": [tag for tag in tags if tag.is_on]}
 
 
 def points_of(known: Sequence[ContactPoint], user: User) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import phonenumbers
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from crm.contacts import localtime, masking, points
@@ -11,7 +12,7 @@ from crm.contacts.models import Contact, ContactPoint, CustomAttribute, Lifecycl
 from crm.contacts.profile import ATTRIBUTE
 from crm.contacts.reading import language_name
 from crm.contacts.timeline import label_of
-from crm.staff.models import User
+from crm.staff.models import Membership, Role, User
 
 OF_PEOPLE = ("phone", "email", "company", "language", "stage", "owner", "country", "time_zone", "external_id", "kind")
 ADDRESSES = ("phone", "email")
@@ -58,9 +59,12 @@ class Known:
     owners: list[User]
 
     @classmethod
-    def of(cls, contact: Contact) -> "Known":
-        """Three queries."""
+    def of(cls, contact: Contact, user: User) -> "Known":
+        """Three queries. Who does not see everything chooses among their teams and the managers."""
         staff = User.objects.filter(is_active=True).order_by("name", "pk")
+        if not user.sees_everything:
+            mates = Membership.objects.filter(team__in=user.memberships.values("team")).values("user")
+            staff = staff.filter(Q(pk=user.pk) | Q(role=Role.MANAGER) | Q(pk__in=mates))
         return cls(list(points.current(contact)), list(LifecycleStage.objects.all()), list(staff[:OWNERS_MAX]))
 
 
@@ -77,7 +81,7 @@ def field_of(contact: Contact, name: str, user: User) -> Field | None:
         key = name.removeprefix(ATTRIBUTE)
         found = [attribute for attribute in CustomAttribute.objects.all() if attribute.key == key]
         return _own_field(contact, found[0]) if found else None
-    fields = fields_of(contact, (), Known.of(contact), user)
+    fields = fields_of(contact, (), Known.of(contact, user), user)
     return next((one for one in fields if one.name == name and one.kind != "masked"), None)
 
 
@@ -120,10 +124,11 @@ def _address(contact: Contact, name: str, label: str, known: Known, user: User) 
 
 def _chosen(contact: Contact, name: str, label: str, known: Known) -> Field:
     rows = known.stages if name == "stage" else known.owners
-    present = contact.stage if name == "stage" else contact.owner
-    gone = [present] if present is not None and present not in rows else []
-    choices = [("", "—"), *((str(row.pk), str(row)) for row in [*rows, *gone])]
-    return Field(name, label, str(present.pk) if present else "", contact.version, "select", choices=choices)
+    pk = contact.stage_id if name == "stage" else contact.owner_id
+    is_offered = pk is None or any(row.pk == pk for row in rows)
+    gone = [] if is_offered else [contact.stage if name == "stage" else contact.owner]
+    choices = [("", "—"), *((str(row.pk), str(row)) for row in [*rows, *gone] if row)]
+    return Field(name, label, str(pk or ""), contact.version, "select", choices=choices)
 
 
 def _own_field(contact: Contact, attribute: CustomAttribute) -> Field:

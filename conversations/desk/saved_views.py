@@ -1,5 +1,6 @@
 """Saved views: a name for a query string of the list, of one agent or of a team."""
 
+import dataclasses
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -73,6 +74,16 @@ def save(user: User, name: str, query: ViewQuery, team: Team | None) -> SavedVie
     view = SavedView(name=name, query=query.encoded, owner=user, team=team, position=min(position, 32000))
     _store(view)
     return view
+
+
+def retag(dropped: int, kept: int) -> None:
+    """Two tags have become one: views that asked for the one ask for the other."""
+    for view in SavedView.objects.select_for_update().filter(query__contains=str(dropped)):
+        query = query_of(view)
+        tags = tuple(dict.fromkeys(str(kept) if tag == str(dropped) else tag for tag in query.tags))
+        if tags != query.tags:
+            view.query = dataclasses.replace(query, tags=tags).encoded
+            view.save(update_fields=["query"])
 
 
 def rename(view: SavedView, name: str) -> None:

@@ -155,7 +155,6 @@ class PointInline(TabularInline):
     ordering = ("kind", "-is_primary", "pk")
     extra = 0
     max_num = 100
-    is_audited = False
     show_title = False
     verbose_name = gettext_lazy("phone or e-mail")
     verbose_name_plural = gettext_lazy("Phones and e-mails")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from crm.contacts import points
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.models import LifecycleStage
+from crm.contacts.models import Contact, LifecycleStage
 from crm.contacts.phones import not_a_number, number
 from crm.foundation.text import clean_text
 from crm.staff.models import User
@@ -37,6 +37,13 @@ def phone(text: str) -> str | None:
     if text and found is None:
         raise InvalidValue(not_a_number())
     return found
+
+
+def kind(text: str) -> str:
+    """A person or an employee: groups come from WhatsApp only. Raises InvalidValue."""
+    if text not in (Contact.Kind.PERSON, Contact.Kind.EMPLOYEE):
+        raise InvalidValue(_("A contact can be made a person or an employee; groups stay groups."))
+    return text
 
 
 def country(text: str) -> str:
@@ -124,6 +131,7 @@ def line(text: str, most: int) -> str:
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
+    "kind": kind,
     "phone": phone,
     "language": language,
     "country": country,

@@ -134,7 +134,8 @@ def test_a_file_is_kept_handed_out_and_deleted(api, django_capture_on_commit_cal
     [
         ("a.html", b"<script>alert(1)</script>", "text/html"), ("a.txt", b" <svg onload=alert(1)>", "text/plain"),
         ("a.exe", b"MZ\x90\x00" + b"\x00" * 60, "application/octet-stream"), ("a.txt", b"\x00\x01", "text/plain"),
-        ("a.sh", b"#!/bin/sh", "text/plain"), ("a.pdf", b"just text, no PDF <", "application/pdf"), ("a.png", b"", "image/png"),
+        ("a.sh", b"#!/bin/sh", "text/plain"), ("a.pdf", b"just text, no PDF <", "application/pdf"),
+        ("a.png", b"", "image/png"),
     ],
 )  # fmt: skip
 def test_what_a_browser_or_a_computer_would_run_is_not_kept(api, name, data, claimed):
