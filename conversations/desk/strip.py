@@ -8,7 +8,12 @@ from django.utils.translation import gettext as _
 
 from conversations.channels.whatsapp import codes
 from conversations.messaging.models import Conversation
+from crm.consent import ledger
+from crm.consent.models import Purpose, State
 from crm.foundation import clock
+
+# When only the business can begin: then it matters what the person allowed.
+TEMPLATES_ONLY = ("never", "closed")
 
 
 def composer_of(conversation: Conversation) -> dict[str, Any]:
@@ -28,6 +33,8 @@ def composer_of(conversation: Conversation) -> dict[str, Any]:
         state, text = "circuit", codes.sentence(inbox.circuit_code)
     else:
         text = _open_text(conversation.window_expires_at or now, now, is_closing=state == "closing")
+    if state in TEMPLATES_ONLY and ledger.state_of(conversation.contact, Purpose.MARKETING) == State.WITHDRAWN:
+        text = f"{text} {_('They asked for no marketing messages.')}"
     return {
         "state": state,
         "expires_at": conversation.window_expires_at,

@@ -1,10 +1,13 @@
 """Consent in the panel: where a person stands, and what an agent records of it with the reason."""
 
+import datetime as dt
+
 import pytest
 
 from crm.audit.models import AuditEntry
 from crm.consent import ledger
 from crm.consent.models import ConsentEvent
+from crm.foundation import clock
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +68,11 @@ def test_odd_forms_are_refused(desk, conversation, form):
 def test_whoever_does_not_see_the_conversation_does_not_find_it(client, conversation, factories):
     client.force_login(factories.UserFactory())
     assert client.post(address(conversation), {"purpose": "marketing", "state": "granted"}).status_code == 404
+
+
+def test_where_only_templates_leave_the_strip_says_what_was_stopped(desk, conversation):
+    ledger.record(conversation.contact, purpose="marketing", state="withdrawn", source="keyword")
+    strip = f"/inbox/c/{conversation.pk}/composer/"
+    assert "no marketing" not in desk.get(strip).content.decode()
+    type(conversation).objects.update(window_expires_at=clock.now() - dt.timedelta(hours=1))
+    assert "They asked for no marketing messages." in desk.get(strip).content.decode()
