@@ -67,6 +67,8 @@ def write(
         row.refresh_search_text()
         _store(row)
     changes += _write_points(row, values, email, by, is_new=is_new)
+    for change in changes:
+        change.after = row.phone if change.field == "phone" else change.after
     if not is_new or email is not _KEPT:
         row.refresh_search_text()
     if tags is not None:
@@ -183,7 +185,7 @@ def _store(row: Contact, fields: Iterable[str] | None = None) -> None:
 def _write_points(row: Contact, values: Mapping[str, Any], email: Any, by: User, *, is_new: bool) -> Changes:
     """Bring the points in line with a written phone and e-mail; what changed of the e-mail."""
     if "phone" in values and (row.phone or not is_new):
-        points.keep(row, by=by)
+        points.keep(row, by=by)  # may put the next one in the place of one that was emptied
     if email is _KEPT:
         return []
     before, after = points.set_email(row, email, by=by)

@@ -60,7 +60,7 @@ def test_a_contact_is_made_and_changed_by_another_systems_id(api):
     assert put(api, "contacts/by-external-id/new/", {}).status_code == 400
     assert put(api, "contacts/by-external-id/new/", []).status_code == 400
     stranger = Integrator(UserFactory(teams=[TeamFactory()]))
-    assert put(stranger, "contacts/by-external-id/crm:4711/", {"name": "Mine"}).status_code == 400
+    assert put(stranger, "contacts/by-external-id/crm:4711/", {"name": "Mine"}).status_code == 404
     assert Contact.objects.get().name == "Ana"
 
 

@@ -55,6 +55,10 @@ def test_when_the_primary_phone_ends_the_next_takes_its_place():
     profile.end_point(points.current(contact).get(is_primary=True), by=by)
     assert agree(contact)
     assert contact.phone == "+34600000002"
+    third = ContactFactory(phone="+34600000003")
+    profile.add_point(third, "phone", "+34600000004", by=by)
+    profile.write(third, by=by, phone=None)
+    assert third.changes.filter(field="phone").get().after == "+34600000004"
     profile.write(contact, by=by, phone=None)
     assert agree(contact)
     assert (contact.phone, former(contact)) == (None, ["+34600000001", "+34600000002"])
