@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import desk, ingest, journey, one_process, outbound, pages, processing, push
+from benchmarks.programs import desk, ingest, journey, one_process, outbound, pages, processing, push, segments
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
@@ -23,6 +23,7 @@ PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "journey": journey.run,
     "one_process": one_process.run,
     "desk": desk.run,
+    "segments": segments.run,
 }
 
 

@@ -97,7 +97,7 @@ class SegmentAdmin(AuditedAdmin):
         try:
             found = counting.preview(rule, user)
         except BrokenRule as error:
-            return render(request, "admin/segments/_count.html", {"problem": str(error)}, status=422)
+            return render(request, "admin/segments/_count.html", {"problem": str(error)})
         context = {
             "preview": found,
             "is_everybody": not rules.read(rule).parts,

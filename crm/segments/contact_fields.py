@@ -168,7 +168,7 @@ def add() -> None:
             "has_phone", gettext_lazy("Has a phone"), PERSON, Type.YES_NO, yes_no(lambda: Q(phone__isnull=False))
         ),
         Field("has_email", gettext_lazy("Has an e-mail address"), PERSON, Type.YES_NO, yes_no(_current_email)),
-        Field("created", gettext_lazy("Known since"), PERSON, Type.MOMENT, column("created_at")),
+        Field("created", gettext_lazy("First contact"), PERSON, Type.MOMENT, column("created_at")),
         Field(
             "last_inbound",
             gettext_lazy("Last wrote"),

@@ -65,7 +65,7 @@ function start(builder) {
     const body = new URLSearchParams({ rule: field.value, csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
     try {
       const answer = await fetch(builder.dataset.countUrl, { method: "POST", body, signal: running.signal });
-      if (!answer.ok && answer.status !== 422) throw new Error(answer.status);
+      if (!answer.ok) throw new Error(answer.status);
       const html = await answer.text();
       if (mine !== newest) return;
       count.innerHTML = html;

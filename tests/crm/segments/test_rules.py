@@ -236,5 +236,5 @@ def test_the_sentence_says_it_in_both_languages(world):
     with translation.override("en"):
         assert sentence.of({}) == "All contacts."
         assert sentence.of(rule) == (
-            "Contacts for whom: Company contains “acme” and (Known since in the last 30 days or Amount ≥ 1,000)."
+            "Contacts for whom: Company contains “acme” and (First contact in the last 30 days or Amount ≥ 1,000)."
         )

@@ -76,7 +76,7 @@ def test_whatever_is_sent_as_a_rule_is_answered(admin, text):
         admin.post(f"{LIST}count/", {"rule": text}),
         admin.post(f"{LIST}add/", {"name": "x", "description": "", "rule": text}),
     ):
-        assert answer.status_code in (200, 302, 422)
+        assert answer.status_code in (200, 302)
 
 
 def test_the_count_is_that_of_the_members(admin, manager):
@@ -93,7 +93,7 @@ def test_the_count_is_that_of_the_members(admin, manager):
 
 def test_an_unfinished_rule_is_not_counted(admin):
     answer = count(admin, {"all": [{"field": "name", "op": "is", "value": ""}]})
-    assert answer.status_code == 422
+    assert "data-total" not in answer.content.decode()
     assert "Write a text." in answer.content.decode()
 
 
