@@ -47,7 +47,7 @@ class SegmentAdmin(AuditedAdmin):
     search_help_text = gettext_lazy("Name or description")
     list_display = ("name", "kind", "in_words", "contacts", "changed")
     readonly_fields = ("kind", "in_words", "contacts")
-    change_form_outer_after_template = "admin/segments/freeze.html"
+    change_form_outer_before_template = "admin/segments/freeze.html"
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         """Sentences from one catalogue."""
