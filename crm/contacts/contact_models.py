@@ -16,6 +16,7 @@ from crm.staff.models import User
 # In `search_text`: before it what everybody may look for, behind it numbers, addresses and ids. No query contains it.
 PRIVATE = "\x1f"
 _MOST_PUBLIC, _MOST_PRIVATE = 1200, 800
+_MOST_ALIKE = 200  # who share one number or address
 
 
 class ContactQuerySet(models.QuerySet["Contact"]):
@@ -37,7 +38,8 @@ class ContactQuerySet(models.QuerySet["Contact"]):
         for number, word in enumerate(words):
             rows = rows.alias(**{f"_at_{number}": StrIndex("search_text", Value(word))})
             public &= Q(search_text__contains=word, **{f"_at_{number}__lt": F("_private_at")})
-        return rows.filter(public | Q(pk__in=_with_address(text))) if words else rows
+        whole = _with_address(text)
+        return rows.filter(public | Q(pk__in=whole) if whole else public)
 
 
 class Contact(models.Model):
@@ -147,15 +149,17 @@ class Contact(models.Model):
         self.search_text = f"{front[:_MOST_PUBLIC]}{PRIVATE}{back[:_MOST_PRIVATE]}"
 
 
-def _with_address(text: str) -> models.QuerySet[Any, int]:
-    """Whoever has exactly this number or e-mail address."""
+def _with_address(text: str) -> list[int]:
+    """Whoever has exactly this number or e-mail address: looked up first, so that the search itself goes by index."""
     text = text.strip()
     digits = phones.digits_of(text).removeprefix("00")
+    if not digits and "@" not in text:
+        return []
     key = phones.match_key(digits) if digits else text.casefold()
     kind = ContactPoint.Kind.PHONE if digits else ContactPoint.Kind.EMAIL
-    points = ContactPoint.objects.filter(kind=kind, match_key=key, until=None).values("contact")
-    accounts = ChannelIdentity.objects.filter(match_key=key if digits else "").values("contact")
-    return Contact.objects.filter(Q(pk__in=points) | Q(pk__in=accounts)).values_list("pk", flat=True)
+    points = ContactPoint.objects.filter(kind=kind, match_key=key, until=None).values_list("contact_id")
+    accounts = ChannelIdentity.objects.filter(match_key=key if digits else "").values_list("contact_id")
+    return [pk for (pk,) in points.union(accounts)[:_MOST_ALIKE]]
 
 
 class ContactPoint(models.Model):

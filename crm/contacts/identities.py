@@ -101,6 +101,7 @@ def change(channel: str, *, scope: str, field: str, old: str, new: str, at: dt.d
         _set(identity, field, new)
         identity.save()
     _note_former(identity, field, old, at)
+    points.end_former(identity.contact)
     refresh_contact(identity)
     return identity
 
@@ -136,6 +137,7 @@ def join(first: ChannelIdentity, second: ChannelIdentity) -> ChannelIdentity:
     ).delete()
     if gone.pk != kept.contact_id and not gone.identities.exists():
         _absorb(kept.contact, gone)
+    points.end_former(kept.contact)
     refresh_contact(kept)
     return kept
 

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from crm.contacts import addresses, phones
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.models import Contact, ContactPoint
+from crm.contacts.models import Contact, ContactPoint, IdentityValue
 from crm.foundation import clock
 from crm.foundation.text import clean_text
 from crm.staff.models import User
@@ -174,6 +174,18 @@ def end(point: ContactPoint, *, at: dt.datetime | None = None) -> None:
     if point.kind == PHONE:
         contact.phone = following.value if following else None
         contact.save(update_fields=["phone"])
+
+
+def end_former(contact: Contact) -> None:
+    """Further numbers that only WhatsApp gave, and that by its news are no account of the contact's any more, are over;
+    whatever order the news came in.
+    """
+    present = contact.identities.values_list("match_key", flat=True)
+    records = IdentityValue.objects.filter(identity__contact=contact, field=IdentityValue.Field.WA_ID)
+    former = dict(records.exclude(match_key__in=[key for key in present if key]).values_list("match_key", "until"))
+    given = contact.points.filter(kind=PHONE, until=None, is_primary=False, added_by=None)
+    for point in given.filter(match_key__in=former):
+        _end(point, former[point.match_key])
 
 
 def absorb(kept: Contact, gone: Contact) -> None:
