@@ -9,7 +9,8 @@ from django.db import connection
 from benchmarks.processes import obey
 from benchmarks.sides.timing import timed
 from crm.contacts.models import Contact, CustomAttribute, Tag
-from crm.segments import rules
+from crm.segments import counting, rules, saving
+from crm.segments.models import Segment
 from crm.staff.models import Role, User
 
 # A tag in ten, consent in two, a plan in four, an open conversation or word within 30 days in some.
@@ -54,8 +55,12 @@ def _tags() -> list[int]:
     return list(Tag.objects.order_by("pk").values_list("pk", flat=True)[:2])
 
 
-def _product() -> int:
-    rule = {
+def _manager() -> User:
+    return User.objects.get(email="manager@bench.test")
+
+
+def _rule() -> rules.Rule:
+    return {
         "all": [
             {"field": "tags", "op": "any", "value": _tags()},
             {"field": "consent.marketing", "op": "any", "value": ["granted"]},
@@ -63,7 +68,10 @@ def _product() -> int:
             {"field": "last_inbound", "op": "past", "value": 90},
         ]
     }
-    return rules.contacts(rule, User.objects.get(email="manager@bench.test")).order_by().count()
+
+
+def _product() -> int:
+    return rules.contacts(_rule(), _manager()).order_by().count()
 
 
 def _by_hand() -> int:
@@ -89,7 +97,18 @@ def count(way: str, rounds: int) -> list[float]:
     return timed(ways[way], rounds, is_warm=True)
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"fill": fill, "count": count}
+def preview(rounds: int) -> list[float]:
+    """Seconds of all that the builder shows: count, consent, reply windows, ten samples, sentence."""
+    return timed(lambda: counting.preview(_rule(), _manager()), rounds)
+
+
+def freeze() -> float:
+    """Seconds to freeze a segment of everybody."""
+    segment = saving.save(Segment(), by=_manager(), name="Everybody", rule={})
+    return timed(lambda: saving.freeze(segment, by=_manager(), name="Everybody now"), 1, is_warm=True)[0]
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {"fill": fill, "count": count, "preview": preview, "freeze": freeze}
 
 if __name__ == "__main__":
     obey(COMMANDS)
