@@ -15,7 +15,7 @@ class TookTooLong(Exception):
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Each statement inside is ended after this time; raises TookTooLong. For reading only."""
+    """Each statement inside is ended after this time, and what it did undone; raises TookTooLong."""
     if connection.vendor == "postgresql":
         with _on_postgresql(seconds):
             yield

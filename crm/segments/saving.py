@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from crm.audit import log
 from crm.foundation import clock
 from crm.foundation.errors import Conflict, Refusal
+from crm.foundation.limited import TookTooLong, at_most
 from crm.foundation.retrying import in_transaction
 from crm.foundation.text import clean_text
 from crm.segments import rules
@@ -17,6 +18,7 @@ from crm.staff.models import User
 NAME_MAX = 100
 DESCRIPTION_MAX = 300
 MOST = 500
+FREEZING_SECONDS = 25.0  # a million contacts take twelve
 
 
 class SegmentRefused(Refusal):
@@ -73,12 +75,16 @@ def freeze(segment: Segment, *, by: User, name: str) -> Segment:
     sql, parameters = found.query.sql_with_params()
     _store(frozen)
     table = connection.ops.quote_name(SegmentMember._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO {table} (segment_id, contact_id) SELECT %s, found.pk FROM ({sql}) AS found",
-            [frozen.pk, *parameters],
-        )
-        number = cursor.rowcount
+    try:
+        with at_most(FREEZING_SECONDS), connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} (segment_id, contact_id) SELECT %s, found.pk FROM ({sql}) AS found",
+                [frozen.pk, *parameters],
+            )
+            number = cursor.rowcount
+    except TookTooLong as error:
+        sentence = _("Freezing takes too long now. Try again when there is less to do, or narrow the rule.")
+        raise SegmentRefused(sentence, field="name") from error
     log.record("frozen", frozen, by=by, changes={"segment": [None, source.name], "members": [None, number]})
     return frozen
 

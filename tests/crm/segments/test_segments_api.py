@@ -121,6 +121,18 @@ def test_a_frozen_copy_keeps_whom_it_had(integrator, people):
     assert integrator.post("segments/preview/", {"rule": inside}).json()["count"] == 2
 
 
+def test_what_takes_too_long_to_freeze_leaves_nothing_behind(monkeypatch, integrator, people):
+    one = made(integrator)
+
+    def over(seconds):
+        raise limited.TookTooLong
+
+    monkeypatch.setattr(saving, "at_most", over)
+    answer = integrator.post(f"segments/{one['id']}/freeze/", {"name": "Now"})
+    assert "takes too long" in answer.json()["detail"]
+    assert Segment.objects.count() == 1
+
+
 def test_a_rule_over_what_is_gone_is_a_sentence_and_never_a_failure(integrator, people):
     tag = TagFactory()
     one = made(integrator, rule={"any": [{"field": "tags", "op": "none", "value": [tag.pk]}]})
