@@ -17,7 +17,7 @@ from crm.contacts.models import (
     Tag,
 )
 from crm.exchange.models import BulkJob, ExportJob, ImportJob, ImportMapping, ImportRow
-from crm.merging.models import DuplicatePair, MergeRecord
+from crm.merging.models import DuplicatePair, DuplicateSearch, MergeRecord
 from crm.privacy.models import AccessLogEntry, ErasedSubject, LegalHold, PrivacyRequest, Processor
 from crm.segments.models import Segment, SegmentMember
 from crm.staff.models import ApiToken, Membership, StoredAnswer, Team, User
@@ -40,6 +40,7 @@ __all__ = [
     "ContactTag",
     "CustomAttribute",
     "DuplicatePair",
+    "DuplicateSearch",
     "ErasedSubject",
     "ExportJob",
     "IdentityValue",

@@ -11,11 +11,15 @@ from django.utils.translation import gettext_lazy
 
 from crm.audit import log
 from crm.consent import ledger, past
-from crm.contacts import timeline
+from crm.contacts import of_contact, timeline
 from crm.contacts.addresses import Given, addresses_given
 from crm.contacts.identities import contacts_joining, identities_joined
 from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.contacts.tagging import tags_merged
+from crm.exchange import bulk, exporter, importer
+from crm.foundation import work
+from crm.merging import crm_rules, duplicates, merge
+from crm.merging import past as merges
 from crm.segments import contact_fields, saving
 from crm.staff import secondfactor, sessions
 from crm.staff.signin import SIGNED_IN_AT
@@ -34,9 +38,9 @@ def join_words(kept: ChannelIdentity, dropped: ChannelIdentity, **_: Any) -> Non
 
 
 @receiver(contacts_joining)
-def join_consents(kept: Contact, gone: Contact, **_: Any) -> None:
-    """One person stands by the stricter of what both stood by."""
-    ledger.join(kept, gone)
+def join_contacts(kept: Contact, gone: Contact, **_: Any) -> None:
+    """Whoever has one account is one person."""
+    merge.absorb(kept, gone)
 
 
 @receiver(tags_merged)
@@ -88,4 +92,11 @@ def note_who_it_is(request: HttpRequest, reauthenticated: bool = False, **_: Any
 
 
 timeline.register(past.CONSENTS, group="consents", label=gettext_lazy("Consents"))
+timeline.register(merges.MERGES)
 contact_fields.add()
+crm_rules.add()
+of_contact.when_missing(merge.refuse)
+work.register("duplicates", duplicates.drain)
+importer.LINE.register()
+bulk.LINE.register()
+work.register("exports", exporter.drain)

@@ -51,6 +51,9 @@ ACTIONS = {
     "file_added": gettext_lazy("File added"),
     "file_deleted": gettext_lazy("File deleted"),
     "merged": gettext_lazy("Merged"),
+    "merge_undone": gettext_lazy("Merge taken back"),
+    "split": gettext_lazy("Account split off"),
+    "dismissed": gettext_lazy("Dismissed"),
 }
 
 

@@ -17,7 +17,7 @@ from crm.contacts import profile, tagging
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, ContactQuerySet, ContactTag, Tag
-from crm.contacts.of_contact import ID_PATTERN
+from crm.contacts.of_contact import ID_PATTERN, missing
 from crm.contacts.serializing import TAGS_MAX, ContactSerializer, TagName
 from crm.staff.endpoint import Endpoint, user_of
 from crm.staff.models import User
@@ -82,6 +82,13 @@ class ContactViewSet(
     def get_queryset(self) -> QuerySet[Contact]:
         """Those the token's user may see."""
         return _shown(Contact.objects.visible_to(user_of(self.request)))
+
+    def get_object(self) -> Contact:
+        """The contact; of one that is part of another now, where it went (410)."""
+        try:
+            return super().get_object()
+        except Http404:
+            raise missing(self.kwargs["pk"], user_of(self.request)) from None
 
     @extend_schema(request=ContactTagsBody, responses={200: TagOnContact(many=True)}, filters=False)
     @action(detail=True, methods=["get", "post"], pagination_class=None)

@@ -11,7 +11,6 @@ from django.dispatch import Signal
 
 from crm.contacts import addresses, phones, points
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, IdentityValue
-from crm.foundation.repointing import repoint
 
 identities_joined = Signal()
 """Sent inside the transaction with `kept` and `dropped` before the dropped identity is deleted: re-point what hangs on
@@ -19,7 +18,7 @@ it.
 """
 
 contacts_joining = Signal()
-"""Sent inside the transaction with `kept` and `gone` before what hangs on the contact `gone` is re-pointed."""
+"""Sent inside the transaction with `kept` and `gone`, contacts that are one: whoever hears it makes them one."""
 
 identity_divided = Signal()
 """Sent inside the transaction with `kept`, `heir` and `since`: what `kept` seemed to do from then on was the heir's."""
@@ -136,7 +135,7 @@ def join(first: ChannelIdentity, second: ChannelIdentity) -> ChannelIdentity:
         Q(field="wa_id", match_key=kept.match_key or "") | Q(field="user_id", value=kept.user_id or "")
     ).delete()
     if gone.pk != kept.contact_id and not gone.identities.exists():
-        _absorb(kept.contact, gone)
+        contacts_joining.send(Contact, kept=kept.contact, gone=gone)
     points.end_former(kept.contact)
     refresh_contact(kept)
     return kept
@@ -346,11 +345,20 @@ def refresh_contact(identity: ChannelIdentity) -> Contact:
         contact.name = identity.profile_name
     number = phones.e164(identity.wa_id) if identity.wa_id else contact.phone
     if number != contact.phone and not _is_written(contact):
-        contact.phone = number
-        points.keep(contact)
+        if number and _is_of_another_account(contact, identity):
+            points.note(contact, number)
+        else:
+            contact.phone = number
+            points.keep(contact)
     contact.refresh_search_text()
     contact.save(update_fields=["name", "phone", "search_text"])
     return contact
+
+
+def _is_of_another_account(contact: Contact, identity: ChannelIdentity) -> bool:
+    """The phone is the number of another account of the same person, who has several."""
+    key = phones.match_key(contact.phone or "")
+    return bool(key) and contact.identities.exclude(pk=identity.pk).filter(match_key=key).exists()
 
 
 def _is_written(contact: Contact) -> bool:
@@ -359,19 +367,3 @@ def _is_written(contact: Contact) -> bool:
         return False
     last = contact.changes.filter(field="phone").order_by("-created_at", "-pk").first()
     return last is not None and last.after == contact.phone
-
-
-def _absorb(kept: Contact, gone: Contact) -> None:
-    contacts_joining.send(Contact, kept=kept, gone=gone)
-    points.absorb(kept, gone)
-    repoint(gone, kept, but=(ContactPoint,))
-    kept.company, kept.language = kept.company or gone.company, kept.language or gone.language
-    kept.attributes = gone.attributes | kept.attributes
-    kept.version = max(kept.version, gone.version) + 1
-    if gone.is_name_confirmed and not kept.is_name_confirmed:
-        kept.name, kept.is_name_confirmed = gone.name, True
-    kept.created_at = min(kept.created_at, gone.created_at)
-    if gone.last_inbound_at and (kept.last_inbound_at is None or gone.last_inbound_at > kept.last_inbound_at):
-        kept.last_inbound_at = gone.last_inbound_at
-    kept.save()
-    gone.delete()

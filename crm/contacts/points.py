@@ -188,22 +188,11 @@ def end_former(contact: Contact) -> None:
         _end(point, former[point.match_key])
 
 
-def absorb(kept: Contact, gone: Contact) -> None:
-    """Move the points of one contact to another (both locked): what both have stays once, former ones stay former, and
-    the primary ones are those of `kept`.
-    """
-    known = {(point.kind, point.match_key) for point in kept.points.filter(until=None)}
-    primary = {point.kind for point in kept.points.filter(until=None, is_primary=True)}
-    for point in gone.points.order_by("pk"):
-        if point.until is None and (point.kind, point.match_key) in known:
-            point.delete()
-            continue
-        point.contact = kept
-        if point.is_primary and (point.until is not None or point.kind in primary):
-            point.is_primary = False
-        elif point.is_primary:
-            _follow(kept, point)
-        point.save(update_fields=["contact", "is_primary"])
+def note(contact: Contact, number: str) -> None:
+    """A further number that WhatsApp gave, of somebody with several accounts; one they have already is left alone."""
+    if not contact.points.filter(kind=PHONE, match_key=phones.match_key(number), until=None).exists():
+        ContactPoint(contact=contact, kind=PHONE, value=number, match_key=phones.match_key(number)).save()
+        addresses.tell([addresses.Given(contact, number)])
 
 
 def as_state(contact: Contact) -> list[dict[str, Any]]:

@@ -1,21 +1,35 @@
 """Everything that points at one row made to point at another, found by introspection."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.models import Exists, ForeignKey, ManyToOneRel, Model, OuterRef, QuerySet, UniqueConstraint
 
 
-def repoint(source: Model, target: Model, *, but: tuple[type[Model], ...] = ()) -> None:
-    """Have every row with a foreign key to `source` point at `target` instead, those of the models in `but` aside.
+def relations_to(model: type[Model]) -> "Iterator[tuple[type[Model], ForeignKey[Any, Any]]]":
+    """Every model with a foreign key to `model`, and the key; also those without a name at this end."""
+    for relation in model._meta.get_fields(include_hidden=True):
+        if not isinstance(relation, ManyToOneRel):
+            continue
+        related, field = relation.related_model, relation.field
+        if isinstance(field, ForeignKey) and isinstance(related, type):
+            yield related, field
+
+
+def keys_to(model: type[Model], target: type[Model]) -> Iterator[str]:
+    """The names of a model's own foreign keys to another one."""
+    for field in model._meta.concrete_fields:
+        if isinstance(field, ForeignKey) and field.remote_field.model is target:
+            yield field.name
+
+
+def repoint(source: Model, target: Model) -> None:
+    """Have every row with a foreign key to `source` point at `target` instead.
 
     What `target` has already by a unique constraint is deleted at `source`. Call it in a transaction, both locked.
     """
-    for relation in source._meta.get_fields(include_hidden=True):  # also those without a name at this end
-        if not isinstance(relation, ManyToOneRel):
-            continue
-        model, field = relation.related_model, relation.field
-        if isinstance(field, ForeignKey) and isinstance(model, type) and model not in but:
-            _repoint(model._base_manager.all(), field.name, source, target)
+    for model, field in relations_to(type(source)):
+        _repoint(model._base_manager.all(), field.name, source, target)
 
 
 def _repoint(rows: QuerySet[Any], name: str, source: Model, target: Model) -> None:

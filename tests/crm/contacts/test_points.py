@@ -9,6 +9,7 @@ from crm.contacts import identities, points, profile
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, ContactPoint
 from crm.foundation import clock
+from crm.merging import merge
 from tests.factories import ContactFactory, IdentityFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
@@ -107,7 +108,7 @@ def test_joining_keeps_each_point_once_and_one_primary():
     for contact in (kept, gone):
         profile.write(contact, by=by, email="same@example.test")
     profile.add_point(gone, "email", "only@example.test", by=by)
-    points.absorb(kept, gone)
+    merge.absorb(kept, gone)
     assert present(kept) == [("+34600000001", True), ("+34600000002", False)]
     assert present(kept, "email") == [("same@example.test", True), ("only@example.test", False)]
     assert not gone.points.exists()
