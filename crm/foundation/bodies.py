@@ -9,6 +9,7 @@ from crm.foundation.problems import CONTENT_TYPE, problem
 
 TOO_BIG = _("The body is too big. Send less at once; files have their own address.")
 SMALL = 4 * 1024 * 1024
+UPLOADS = ("/uploads/", "/files/", "/imports/")
 
 
 class _TooLarge(Exception):
@@ -16,7 +17,7 @@ class _TooLarge(Exception):
 
 
 class BodyLimit:
-    """ASGI middleware: 413 above 4 MB, above `upload_max` bytes for paths that end in /uploads/."""
+    """ASGI middleware: 413 above 4 MB, above `upload_max` bytes for paths where files come in (UPLOADS)."""
 
     def __init__(self, app: Any, *, upload_max: int) -> None:
         self.app, self.upload_max = app, upload_max
@@ -26,7 +27,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        largest = self.upload_max if scope["path"].endswith("/uploads/") else SMALL
+        largest = self.upload_max if scope["path"].endswith(UPLOADS) else SMALL
         declared = dict(scope["headers"]).get(b"content-length", b"")
         left = largest
 

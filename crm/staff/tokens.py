@@ -15,6 +15,7 @@ RESOURCES = (
     "canned-answers",
     "contacts",
     "conversations",
+    "imports",
     *READ_ONLY,
     "messages",
     "products",

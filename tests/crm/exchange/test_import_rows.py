@@ -140,7 +140,10 @@ def test_restricted_people_and_groups_are_left_alone(run, settings):
 
 @pytest.mark.covers("E07")
 def test_consent_needs_where_it_comes_from_and_its_day(run, importer):
-    text = "name,phone,marketing,consent_source,consent_at\nAna,+34600111222,yes,,2026-01-02\nEva,+34600111333,yes,Fair,\nZoe,+34600111444,yes,Fair,2026-01-02\n"
+    text = (
+        "name,phone,marketing,consent_source,consent_at\nAna,+34600111222,yes,,2026-01-02\n"
+        "Eva,+34600111333,yes,Fair,\nZoe,+34600111444,yes,Fair,2026-01-02\n"
+    )
     job = run(text)
     assert outcomes(job) == {2: "error", 3: "error", 4: "new"}
     event = ConsentEvent.objects.get()
@@ -241,7 +244,8 @@ def test_a_mapping_is_remembered_for_files_with_the_same_headers(run, importer, 
 def profile_of(contact):
     """What there is of a contact, but for its count of changes."""
     return (
-        contact.name, contact.is_name_confirmed, contact.company, contact.attributes, contact.search_text, contact.phone,
+        contact.name, contact.is_name_confirmed, contact.company, contact.attributes, contact.search_text,
+        contact.phone,
         sorted(points.current(contact).values_list("kind", "value", "is_primary")),
         sorted(tag.name for tag in contact.tags.all()),
     )  # fmt: skip
