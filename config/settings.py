@@ -282,6 +282,11 @@ CONSENT_NEEDED_FOR = env.list("CONSENT_NEEDED_FOR", ["marketing", "profiling"])
 # The languages this business speaks with its customers, the first one first: their opt-out words count, beside English.
 BUSINESS_LANGUAGES = env.list("BUSINESS_LANGUAGES", ["es"])
 
+# How many days classes of data are kept where that is not the default ("media=365,messages=730"; 0: for ever).
+RETENTION_DAYS = env.dict("RETENTION_DAYS", subcast_values=int, default={})
+# What the business is called in the copies of people's data.
+BUSINESS_NAME = env.str("BUSINESS_NAME", "Ventanilla")
+
 LANGUAGE_CODE = "es"
 LANGUAGES = [("es", _("Spanish")), ("en", _("English"))]
 LOCALE_PATHS = [BASE_DIR / "locale"]

@@ -10,13 +10,17 @@ from django.dispatch import receiver
 from django.utils.translation import gettext_lazy
 
 from conversations.desk import past, saved_views
-from conversations.ingest import housekeeping, pipeline
+from conversations.desk import personal as personal_at_the_desk
+from conversations.ingest import housekeeping, pipeline, retention
+from conversations.ingest import personal as personal_in_webhooks
 from conversations.messaging import (
+    aging,
     division,
     events,
     fence,
     media,
     outbox,
+    personal,
     receipts,
     schedule,
     segment_fields,
@@ -84,6 +88,11 @@ visibility.register(contacts_of_visible_conversations)
 timeline.register(*past.CONVERSATIONS, group="conversations", label=gettext_lazy("Conversations"))
 timeline.register(*past.NOTES)
 segment_fields.add()
+personal.add()
+personal_in_webhooks.add()
+personal_at_the_desk.add()
+retention.add()
+aging.add()
 work.before_first_round(fence.check_at_start)
 work.register("pipeline", pipeline.drain)
 work.register("outbox", functools.partial(outbox.drain, with_files=False))

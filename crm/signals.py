@@ -20,6 +20,8 @@ from crm.exchange import bulk, exporter, importer
 from crm.foundation import work
 from crm.merging import crm_rules, duplicates, merge
 from crm.merging import past as merges
+from crm.privacy import crm_rules as privacy_rules
+from crm.privacy import requests, schedule, working
 from crm.segments import contact_fields, saving
 from crm.staff import secondfactor, sessions
 from crm.staff.signin import SIGNED_IN_AT
@@ -100,3 +102,6 @@ work.register("duplicates", duplicates.drain)
 importer.LINE.register()
 bulk.LINE.register()
 work.register("exports", exporter.drain)
+privacy_rules.add()
+schedule.add()
+work.register(requests.DRAIN, working.drain)

@@ -27,6 +27,7 @@ from conversations.reports.filters import ConversationSetFilter
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
 from crm.audit.words import Labelled, when
 from crm.foundation import clock
+from crm.privacy import accesses
 
 TAGS_SHOWN = 3
 STATUS_COLOURS = {"open": "success", "pending": "warning", "snoozed": "info", "resolved": "", "dormant": ""}
@@ -84,6 +85,9 @@ class ConversationAdmin(ReadOnlyAdmin):
         """The conversation and a page of its thread: the newest, or as `at`, `before` and `after` say."""
         conversation = self.get_object(request, object_id) if object_id.isascii() and object_id.isdigit() else None
         page = thread_page(conversation, request) if conversation is not None else None
+        if conversation is not None:
+            user: Any = request.user
+            accesses.note(user, conversation.contact_id, accesses.What.CONVERSATION)
         context = (extra_context or {}) | {"thread": page, "items": page.items if page else []}
         return super().change_view(request, object_id, form_url, context)
 

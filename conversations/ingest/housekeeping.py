@@ -5,6 +5,7 @@ import time
 
 from conversations.ingest import retention
 from conversations.messaging import deliveries, media_store
+from crm.privacy.retention import clean
 
 CLEANING_SECONDS = 600.0
 BUSY_SECONDS = 30.0  # until the next time if the last one did not get through
@@ -21,7 +22,7 @@ def drain() -> bool:
     if time.monotonic() >= _next_cleaning:
         _next_cleaning = time.monotonic() + CLEANING_SECONDS
         deliveries.sweep_parked(since=retention.PARKED_KEPT)
-        if retention.clean(WORK_SECONDS):
+        if clean(WORK_SECONDS):
             _next_cleaning = time.monotonic() + BUSY_SECONDS
         media_store.delete_strays(random.randrange(256))
     return False

@@ -28,6 +28,7 @@ from conversations.messaging.forms import ConversationSerializer, MessageSeriali
 from conversations.messaging.models import Attachment, Conversation, Message
 from crm.foundation.paging import NewestFirstCursor
 from crm.foundation.parsing import BodyTooLarge
+from crm.privacy import accesses
 from crm.staff.endpoint import Endpoint, user_of
 from crm.staff.models import Team, User
 from crm.staff.openapi import ProblemAnswer
@@ -158,7 +159,10 @@ class MessagesOfConversation(Endpoint, mixins.ListModelMixin, viewsets.GenericVi
 
     def get_queryset(self) -> QuerySet[Message]:
         """Those of the conversation in the address."""
-        messages = self._conversation().messages.bubbles().select_related(*MessageSerializer.RELATED)
+        chosen = self._conversation()
+        if self.request.method == "GET":
+            accesses.note(user_of(self.request), chosen.contact_id, accesses.What.API)
+        messages = chosen.messages.bubbles().select_related(*MessageSerializer.RELATED)
         return messages.prefetch_related("attachments", "reactions")
 
     @extend_schema(

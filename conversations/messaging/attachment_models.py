@@ -95,6 +95,12 @@ class Attachment(models.Model):
                 condition=Q(kind__in=["image", "video"], state="stored"),
                 name="attachment_pictures",
             ),
+            # retention: files past their time
+            models.Index(
+                fields=["created_at"],
+                condition=Q(state="stored", message__isnull=False),
+                name="attachment_aging",
+            ),
             # uploads that were never sent
             models.Index(fields=["created_at"], condition=Q(message=None), name="attachment_unsent"),
             # a user who goes

@@ -214,6 +214,10 @@ def check_may_write(conversation: Conversation, *, is_template: bool = False) ->
         raise errors.ReadOnlyConversation(
             _("WhatsApp groups can be read here but not answered. Write to the person directly.")
         )
+    if conversation.contact.restricted_at is not None:
+        raise errors.ReadOnlyConversation(
+            _("This person's data is restricted: it is kept but not used. Nothing is sent to them.")
+        )
     if not is_template and not conversation.window_is_open(clock.now()):
         raise errors.ServiceWindowClosed(
             _("The 24-hour window is closed: the person must write first, or you send an approved template.")

@@ -19,6 +19,7 @@ from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, ContactQuerySet, ContactTag, Tag
 from crm.contacts.of_contact import ID_PATTERN, missing
 from crm.contacts.serializing import TAGS_MAX, ContactSerializer, TagName
+from crm.privacy import accesses
 from crm.staff.endpoint import Endpoint, user_of
 from crm.staff.models import User
 
@@ -82,6 +83,12 @@ class ContactViewSet(
     def get_queryset(self) -> QuerySet[Contact]:
         """Those the token's user may see."""
         return _shown(Contact.objects.visible_to(user_of(self.request)))
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The contact; that it was looked at is noted."""
+        answer = super().retrieve(request, *args, **kwargs)
+        accesses.note(user_of(request), int(answer.data["id"]), accesses.What.API)
+        return answer
 
     def get_object(self) -> Contact:
         """The contact; of one that is part of another now, where it went (410)."""

@@ -41,12 +41,18 @@ class PrivacyRequest(models.Model):
     file = models.FileField(upload_to="privacy/", max_length=200, blank=True)
     secret = models.CharField(max_length=64, null=True, blank=True, unique=True)  # of the download link
     expires_at = models.DateTimeField(null=True, blank=True)
+    # Whom it is about, sealed, while the erasure runs: their rows say it no longer.
+    sealed = models.BinaryField(null=True, editable=False)
+    lease_until = models.DateTimeField(null=True, editable=False)
+    lease_token = models.CharField(max_length=32, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name = _("privacy request")
         verbose_name_plural = _("privacy requests")
         indexes: ClassVar = [
             models.Index(fields=["due_at"], condition=Q(state__in=["open", "running"]), name="privacyrequest_due"),
+            models.Index(fields=["id"], condition=Q(state="running"), name="privacyrequest_running"),  # its drain
+            models.Index(fields=["subject"], name="privacyrequest_subject"),  # those of a person who is gone
         ]
 
     def __str__(self) -> str:
@@ -96,7 +102,7 @@ class AccessLogEntry(models.Model):
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, null=True, related_name="access_log")
     what = models.CharField(_("what"), max_length=15, choices=What)
     detail = models.CharField(max_length=200, blank=True, default="")
-    count = models.PositiveIntegerField(default=1)  # looks within the same hour
+    count = models.PositiveIntegerField(default=1)  # minutes of the same hour in which they looked
     at = models.DateTimeField(_("when"), default=clock.now)
 
     class Meta:

@@ -18,6 +18,7 @@ RESOURCES = (
     "imports",
     *READ_ONLY,
     "messages",
+    "privacy",
     "products",
     "segments",
     "stages",

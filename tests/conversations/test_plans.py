@@ -13,10 +13,11 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.desk import finding, media_list, past
-from conversations.ingest import pipeline, retention
+from conversations.ingest import pipeline
 from conversations.live import replay
 from conversations.messaging import claiming, deliveries, outbox, portfolio
 from conversations.messaging.models import Attachment, Conversation, Message
+from crm.privacy import retention
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
 from tests.factories import ConversationFactory, MessageFactory, UserFactory
@@ -143,7 +144,7 @@ def drains():
     yield "outbox claim", lambda: claiming.take(50, bulk=40, with_files=False), 4000
     yield "outbox release", portfolio.release, 4000
     yield "outbox recover", outbox.recover, PAGE
-    for rule in retention.RULES:
+    for rule in retention.schedule():
         yield f"retention of {rule.name}", partial(rule.delete, retention.MOST), 1000
     yield "parked updates", deliveries.sweep_parked, PAGE
 

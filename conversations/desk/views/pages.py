@@ -26,6 +26,7 @@ from conversations.live.keys import Place, key_for
 from conversations.live.registry import registry
 from conversations.messaging.models import Conversation
 from crm.foundation import clock
+from crm.privacy import accesses
 
 
 @desk_view("GET")
@@ -38,6 +39,7 @@ def inbox(request: DeskRequest) -> HttpResponse:
 def conversation(request: DeskRequest, pk: int) -> HttpResponse:
     """A thread: the fragment for the page's scripts, else the whole page around it."""
     chosen = conversation_or_404(request, pk)
+    accesses.note(request.viewer or request.user, chosen.contact_id, accesses.What.CONVERSATION)
     if request.headers.get("HX-Request"):
         response = render(request, "inbox/_thread.html", thread_context(request, chosen))
     else:

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from conversations.ingest import retention
+from crm.privacy import retention
 
 TELL_EVERY = 10_000
 
@@ -21,7 +21,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Count, then delete, with a line now and then."""
-        for rule in retention.RULES:
+        for rule in retention.schedule():
             count, oldest = rule.overdue()
             since = f", the oldest of {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
             self.stdout.write(f"{rule.name}: {count} past their time{since}.")

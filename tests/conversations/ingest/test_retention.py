@@ -9,11 +9,12 @@ from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.db import connection
 
-from conversations.ingest import housekeeping, retention
+from conversations.ingest import housekeeping
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.live.models import LiveHint
 from conversations.messaging.models import MediaAttempt, ParkedUpdate, PortfolioUse
 from crm.foundation import clock
+from crm.privacy import retention
 from tests.factories import IdentityFactory, InboxFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
@@ -147,7 +148,7 @@ def test_a_batch_finds_its_rows_by_index():
             " SELECT id, 0, 'text', 'recorded', '' FROM conversations_webhookevent"
         )
         cursor.execute("ANALYZE conversations_webhookevent; ANALYZE conversations_eventitem")
-    rule = retention.RULES[0]
+    rule = next(rule for rule in retention.schedule() if rule.name == "raw webhooks")
     plan = rule.old().order_by(rule.time).values_list("pk", flat=True)[:500].explain()
     assert "webhookevent_retention" in plan
     assert "Seq Scan" not in plan

@@ -8,11 +8,11 @@ import pytest
 from django.db import close_old_connections, connection, connections, transaction
 
 from conversations.channels.base import Text
-from conversations.ingest import retention
 from conversations.live import publish, replay
 from conversations.live.models import LiveHint
 from conversations.messaging import outbound, threads
 from crm.foundation import clock
+from crm.privacy import retention
 from tests.conftest import ON_SQLITE
 from tests.factories import ConversationFactory, MessageFactory, TeamFactory, UserFactory
 

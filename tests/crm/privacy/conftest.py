@@ -1,0 +1,27 @@
+import importlib
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def factories():
+    """Imported late: conftest files may be read before Django has its settings."""
+    return importlib.import_module("tests.factories")
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_looked():
+    """What this process remembers is of rows that are gone."""
+    importlib.import_module("crm.privacy.accesses")._noted.clear()
+
+
+@pytest.fixture
+def manager(db, factories):
+    return factories.UserFactory(manager=True, name="Marta")
+
+
+@pytest.fixture
+def planted(db, manager, settings, tmp_path):
+    """A person with a marker in every store there is, and a bystander with the same kinds of rows."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+    return importlib.import_module("tests.crm.privacy.planting").Planted(manager)
