@@ -283,7 +283,7 @@ CONSENT_NEEDED_FOR = env.list("CONSENT_NEEDED_FOR", ["marketing", "profiling"])
 BUSINESS_LANGUAGES = env.list("BUSINESS_LANGUAGES", ["es"])
 
 # How many days classes of data are kept where that is not the default ("media=365,messages=730"; 0: for ever).
-RETENTION_DAYS = env.dict("RETENTION_DAYS", subcast_values=int, default={})
+RETENTION_DAYS: dict[str, int] = env.dict("RETENTION_DAYS", subcast_values=int, default={})
 # What the business is called in the copies of people's data.
 BUSINESS_NAME = env.str("BUSINESS_NAME", "Ventanilla")
 

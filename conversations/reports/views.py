@@ -24,6 +24,8 @@ from conversations.reports import figures, sets
 from conversations.reports.period import CHOICES, PARAMETER, Period
 from crm.audit.keyset import MOST, bounded_count, counted
 from crm.foundation import clock
+from crm.privacy import requests
+from crm.privacy.models import PrivacyRequest
 from crm.staff.models import ApiToken
 
 TOKENS_SOON = dt.timedelta(days=14)
@@ -55,7 +57,8 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """What the overview shows (Unfold's DASHBOARD_CALLBACK), of what the reader may see."""
     period = Period.of(request.GET.get(PARAMETER))
     sees: dict[type[Model], bool] = {
-        model: _may_see(request, model) for model in (Conversation, Message, Inbox, WebhookEvent, ApiToken)
+        model: _may_see(request, model)
+        for model in (Conversation, Message, Inbox, WebhookEvent, ApiToken, PrivacyRequest)
     }
     context |= {"period": period, "periods": _periods(period), "may_see": any(sees.values())}
     answers = figures.answers_of(period) if sees[Message] else figures.Answers()
@@ -181,6 +184,14 @@ def _needs(inboxes: list[dict[str, Any]], sees: dict[type[Model], bool], period:
             words = ngettext("%(number)s webhook was set aside.", "%(number)s webhooks were set aside.", number)
             url = _list("webhookevent", state__exact=WebhookEvent.State.QUARANTINED)
             needs.append(Need(words % {"number": counted(number)}, url))
+    number = bounded_count(requests.pressing()) if sees[PrivacyRequest] else 0
+    if number:
+        words = ngettext(
+            "%(number)s request about data must be answered soon.",
+            "%(number)s requests about data must be answered soon.",
+            number,
+        )
+        needs.append(Need(words % {"number": counted(number)}, reverse("admin:crm_privacyrequest_changelist"), BAD))
     for one in inboxes:
         inbox: Inbox = one["inbox"]
         if inbox.circuit_code and codes.kind_of_text(inbox.circuit_code) == codes.CIRCUIT:

@@ -237,7 +237,7 @@ class LegalHoldAdmin(RowDeeds, Appended):
 
     def deeds_of(self, obj: Any) -> tuple[str, ...]:
         """Lift it, once."""
-        return ("lift",) if obj.lifted_at is None else ()
+        return ("lift",) if obj is not None and obj.lifted_at is None else ()
 
     @admin.action(description=gettext_lazy("Lift the hold"), permissions=["act"])
     def lift(self, request: HttpRequest, queryset: "QuerySet[LegalHold]") -> None:

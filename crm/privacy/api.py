@@ -25,6 +25,8 @@ class RequestSerializer(serializers.ModelSerializer[PrivacyRequest]):
     verified_by = serializers.CharField(
         max_length=200, help_text="How you know that it was them: `wrote from the number`, `passport` …"
     )
+    kind = serializers.CharField(read_only=True, help_text="`access` or `erasure`.")
+    state = serializers.CharField(read_only=True, help_text="`open`, `running`, `done` or `refused`.")
     reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
 
     class Meta:

@@ -19,10 +19,9 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from crm.audit import log as audit
-from crm.contacts.models import Contact
 from crm.foundation import clock
 from crm.foundation.files import PART
-from crm.privacy import processing, rules
+from crm.privacy import processing, requests, rules
 from crm.privacy.lease import advance
 from crm.privacy.models import PrivacyRequest
 from crm.privacy.person import Person
@@ -37,7 +36,9 @@ INTERNAL = frozenset({"search_text", "lease", "lease_until"})
 
 def steps(row: PrivacyRequest) -> Iterator[None]:
     """What the drain does. A copy is made from its beginning whenever it is begun."""
-    contact = Contact.objects.get(pk=row.contact_id)
+    contact = row.contact
+    if contact is None:
+        raise requests.NotNow(_("This person is no longer there."))
     person = Person.of(contact)
     with tempfile.TemporaryFile(suffix=PART) as file:
         counts: dict[str, int] = {}

@@ -77,8 +77,9 @@ class Person:
     @classmethod
     def unsealed(cls, data: bytes) -> Self:
         """What `sealed` made."""
-        found = orjson.loads(unseal(data))
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in found.items()})
+        found: dict[str, Any] = orjson.loads(unseal(data))
+        values: dict[str, Any] = {name: tuple(one) if isinstance(one, list) else one for name, one in found.items()}
+        return cls(**values)
 
     def digests(self) -> list[str]:
         """What stays of them: keyed hashes under the first key of the ring."""

@@ -6,13 +6,13 @@ which is kept apart from the backups.
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from django.conf import settings
 
 from crm.consent import suppression
-from crm.contacts.models import Contact
+from crm.contacts.models import ChannelIdentity, Contact, ContactPoint
 from crm.foundation.digests import digests
 from crm.foundation.retrying import in_transaction
 from crm.privacy.models import ErasedSubject, PrivacyRequest
@@ -31,12 +31,23 @@ def path() -> Path:
 
 
 def append(hashes: Iterable[str], at: dt.datetime) -> None:
-    """Write them to the file, whole lines, on disk before this returns."""
-    lines = "".join(f"{one} {at.isoformat()}\n" for one in hashes)
-    with path().open("a", encoding="ascii") as file:
-        file.write(lines)
-        file.flush()
-        os.fsync(file.fileno())
+    """Write them to this machine's file, whole lines, on disk before this returns."""
+    _write(path(), "a", dict.fromkeys(hashes, at))
+
+
+def write(file: Path, hashes: Hashes) -> int:
+    """Write them to a file; how many."""
+    _write(file, "w", hashes)
+    return len(hashes)
+
+
+def all_known(files: Iterable[Path] = ()) -> Hashes:
+    """Those of the database, of this machine's file, and of others; the newest of each."""
+    found: Hashes = {}
+    for hashes in (in_database(), *(in_file(file) for file in (path(), *files))):
+        for one, at in hashes.items():
+            found[one] = max(at, found.get(one, at))
+    return found
 
 
 def in_database() -> Hashes:
@@ -60,10 +71,16 @@ def in_file(file: Path) -> Hashes:
 
 def come_back(hashes: Mapping[str, dt.datetime]) -> list[int]:
     """The contacts there are although they were erased: known by then, with one of these addresses or keys."""
+    if not hashes:
+        return []
     found, last = [], 0
-    while rows := list(Contact.objects.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+    known = (
+        Contact.objects.filter(created_at__lte=max(hashes.values())).order_by("pk").only("pk", "phone", "created_at")
+    )
+    while rows := list(known.filter(pk__gt=last)[:AT_ONCE]):
         last = rows[-1].pk
-        found += [row.pk for row in rows if _was_erased(row, hashes)]
+        texts = _texts(rows)
+        found += [row.pk for row in rows if _was_erased(row, texts[row.pk], hashes)]
     return found
 
 
@@ -77,8 +94,27 @@ def erase_again(pk: int) -> PrivacyRequest | None:
     return start(row, by=None)
 
 
-def _was_erased(contact: Contact, hashes: Mapping[str, dt.datetime]) -> bool:
-    texts = [key_text(contact.pk)]
-    texts += [one.text for one in suppression.addresses_of(contact)]
+def _texts(rows: Sequence[Contact]) -> dict[int, set[str]]:
+    """What was hashed of each of these, as `suppression.addresses_of` finds it; two queries."""
+    keys = [row.pk for row in rows]
+    found: dict[int, set[suppression.Address | None]] = {row.pk: {suppression.number(row.phone or "")} for row in rows}
+    accounts = ChannelIdentity.objects.filter(contact__in=keys)
+    for pk, channel, wa_id, user_id in accounts.values_list("contact_id", "channel", "wa_id", "user_id"):
+        found[pk] |= {suppression.number(wa_id or "", channel), suppression.user_id(user_id or "", channel)}
+    points = ContactPoint.objects.filter(contact__in=keys, kind=ContactPoint.Kind.PHONE, until=None)
+    for pk, value in points.values_list("contact_id", "value"):
+        found[pk].add(suppression.number(value))
+    return {pk: {one.text for one in addresses if one} | {key_text(pk)} for pk, addresses in found.items()}
+
+
+def _was_erased(contact: Contact, texts: Iterable[str], hashes: Mapping[str, dt.datetime]) -> bool:
     at = [hashes[one] for text in texts for one in digests(text, use=ERASED) if one in hashes]
     return any(contact.created_at <= moment for moment in at)
+
+
+def _write(file: Path, mode: str, hashes: Mapping[str, dt.datetime]) -> None:
+    lines = "".join(f"{one} {at.isoformat()}\n" for one, at in hashes.items())
+    with file.open(mode, encoding="ascii") as stream:
+        stream.write(lines)
+        stream.flush()
+        os.fsync(stream.fileno())

@@ -187,7 +187,7 @@ def _ours() -> Iterator[type[Model]]:
 def _targets(model: type[Model]) -> Iterator[type[Model]]:
     for one in model._meta.concrete_fields:
         if isinstance(one, ForeignKey):
-            yield one.related_model  # type: ignore[misc]
+            yield one.related_model
 
 
 def _ways(model: type[Model], seen: frozenset[type[Model]]) -> Iterator[bool]:

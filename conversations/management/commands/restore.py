@@ -45,6 +45,7 @@ class Command(BaseCommand):
         differing = self._compare(manifest)
         self.stdout.write(f"{files} files.")
         self._migrate()
+        call_command("erasures", apply=[], stdout=self.stdout)
         self.stdout.write("Sending is stopped until a manager lifts the fence, in the inbox or by `manage.py fence`.")
         unreadable = backups.unreadable_secrets()
         if unreadable:

@@ -10,6 +10,12 @@ def factories():
 
 
 @pytest.fixture(autouse=True)
+def _nobody_was_erased(settings, tmp_path):
+    """This machine's list of hashes is of each test alone."""
+    settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture(autouse=True)
 def _nobody_has_looked():
     """What this process remembers is of rows that are gone."""
     importlib.import_module("crm.privacy.accesses")._noted.clear()

@@ -1,10 +1,9 @@
 """Nothing of a person stays but what the certificate says; and what happens beside and in between."""
 
 import json
-from pathlib import Path
 
 import pytest
-from django.conf import settings
+from django.core.management import call_command
 from django.db import transaction
 
 from conversations.messaging.models import Conversation, Message
@@ -144,14 +143,26 @@ def test_a_restored_backup_forgets_them_again(planted):
     kept = Contact.objects.filter(pk=planted.contact.pk).values().get()
     erase(planted.contact, planted.manager)
     ErasedSubject.objects.all().delete()  # the backup is from before
-    hashes = remembered.in_file(Path(settings.DATA_DIR, remembered.FILE))
     back = Contact.objects.create(**kept)
     stranger = profile.write(Contact(), by=planted.manager, name="New owner", phone=kept["phone"])
-    assert remembered.come_back(hashes) == [back.pk]
-    remembered.erase_again(back.pk)
-    work.run_until_idle(requests.DRAIN)
+    assert remembered.come_back(remembered.all_known()) == [back.pk]
+    call_command("erasures", "--apply")
     assert not Contact.objects.filter(pk=back.pk).exists()
     assert Contact.objects.filter(pk=stranger.pk).exists()
+
+
+def test_the_hashes_of_another_machine_are_applied_too(planted, tmp_path):
+    kept = Contact.objects.filter(pk=planted.contact.pk).values().get()
+    erase(planted.contact, planted.manager)
+    call_command("erasures", "--write", str(tmp_path / "hashes"))
+    ErasedSubject.objects.all().delete()
+    remembered.path().unlink()
+    Contact.objects.create(**kept)
+    call_command("erasures", "--apply")
+    assert Contact.objects.filter(pk=planted.contact.pk).exists()
+    call_command("erasures", "--apply", str(tmp_path / "hashes"))
+    assert not Contact.objects.filter(pk=planted.contact.pk).exists()
+    assert planted.wa_id not in (tmp_path / "hashes").read_text()
 
 
 def test_the_sealed_name_is_nowhere_in_the_clear(planted):

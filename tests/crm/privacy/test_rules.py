@@ -14,7 +14,7 @@ def test_every_table_has_its_rule():
 
 @isolate_apps("crm")
 def test_a_table_with_a_key_to_a_contact_needs_one():
-    class Loyalty(models.Model):
+    class Loyalty(models.Model):  # noqa: DJ008
         contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="+")
 
         class Meta:
@@ -26,7 +26,7 @@ def test_a_table_with_a_key_to_a_contact_needs_one():
 
 @isolate_apps("crm")
 def test_so_does_one_further_away_and_calling_it_impersonal_does_not_help():
-    class Look(models.Model):
+    class Look(models.Model):  # noqa: DJ008
         entry = models.ForeignKey(AccessLogEntry, on_delete=models.CASCADE, related_name="+")
 
         class Meta:
@@ -38,7 +38,7 @@ def test_so_does_one_further_away_and_calling_it_impersonal_does_not_help():
 
 @isolate_apps("crm")
 def test_a_table_without_one_says_so():
-    class Weather(models.Model):
+    class Weather(models.Model):  # noqa: DJ008
         degrees = models.IntegerField()
 
         class Meta:
