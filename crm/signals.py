@@ -21,7 +21,7 @@ from crm.foundation import work
 from crm.merging import crm_rules, duplicates, merge
 from crm.merging import past as merges
 from crm.privacy import crm_rules as privacy_rules
-from crm.privacy import requests, schedule, working
+from crm.privacy import holds, requests, schedule, working
 from crm.segments import contact_fields, saving
 from crm.staff import secondfactor, sessions
 from crm.staff.signin import SIGNED_IN_AT
@@ -104,4 +104,5 @@ bulk.LINE.register()
 work.register("exports", exporter.drain)
 privacy_rules.add()
 schedule.add()
+merge.unless(holds.refuse_while_erased)
 work.register(requests.DRAIN, working.drain)

@@ -36,13 +36,13 @@ def _take(row: WebhookEvent, person: Person) -> bool:
         body = row.body
     except InvalidToken:
         return False  # nobody can read it, and its time will come
-    if not any(word.encode() in body for word in person.addresses):
+    if not any(word.encode() in body for word in person.strong):
         return False
     try:
         payload = orjson.loads(body)
     except orjson.JSONDecodeError:
         payload = None
-    emptied, is_found = _emptied(payload, frozenset(person.addresses)) if payload is not None else (ERASED, True)
+    emptied, is_found = _emptied(payload, frozenset(person.strong)) if payload is not None else (ERASED, True)
     if is_found and row.state == State.PROCESSED:
         row.delete()
     elif is_found:

@@ -117,7 +117,7 @@ def _with_bytes(rows: Sequence[Any]) -> None:
 
 
 def _drop_parked(row: ParkedUpdate, person: Person) -> bool:
-    if not any(word in text for text in _texts(row.payload) for word in person.addresses):
+    if not any(word in text for text in _texts(row.payload) for word in person.strong):
         return False
     row.delete()
     return True

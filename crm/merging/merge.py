@@ -1,6 +1,7 @@
 """Two contacts become one: every row of the one that goes is the kept one's, and a record can take it back."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import transaction
@@ -16,6 +17,13 @@ from crm.merging.journal import DROPPED, KEPT, Journal
 from crm.merging.models import MergeRecord
 from crm.merging.rows import packed
 from crm.staff.models import User
+
+_vetoes: list[Callable[[int], None]] = []
+
+
+def unless(veto: Callable[[int], None]) -> None:
+    """Ask this of the key of each contact, locked, before it is merged by hand: it may raise a refusal."""
+    _vetoes.append(veto)
 
 
 @in_transaction
@@ -95,6 +103,8 @@ def _locked(kept: int, dropped: int) -> tuple[Contact, Contact]:
         if into := where(pk):
             raise CannotMerge(_("One of them has been merged into another contact already."), merged_into=into)
         raise CannotMerge(_("One of these contacts is no longer there."))
+    for veto, pk in itertools.product(_vetoes, (kept, dropped)):
+        veto(pk)
     if Contact.Kind.GROUP in {row.kind for row in found.values()}:
         raise CannotMerge(_("A group is not a person: it cannot be merged."))
     return found[kept], found[dropped]

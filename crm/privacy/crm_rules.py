@@ -33,6 +33,8 @@ from crm.segments.models import Segment, SegmentMember
 from crm.staff.models import ApiToken, Membership, StoredAnswer, Team, User
 from crm.staff.signin_models import Invitation, StaffSession, Tries
 
+KEY = frozenset({"match_key"})
+
 
 def add() -> None:
     """Tell `rules` what this app's tables need."""
@@ -52,10 +54,10 @@ def _add_who_it_is() -> None:
         rules.Rule(
             model=Contact, rows=_the_contact, section=_("Profile"), without=frozenset({"search_text"}),
         ),
-        rules.linked(ContactPoint, "contact", section=_("Phones and e-mails"), without=frozenset({"match_key"})),
-        rules.linked(ChannelIdentity, "contact", section=_("Accounts"), without=frozenset({"match_key"})),
+        rules.linked(ContactPoint, "contact", at_once=True, section=_("Phones and e-mails"), without=KEY),
+        rules.linked(ChannelIdentity, "contact", section=_("Accounts"), without=KEY),
         rules.linked(
-            IdentityValue, "identity__contact", section=_("Former numbers and ids"), without=frozenset({"match_key"})
+            IdentityValue, "identity__contact", at_once=True, section=_("Former numbers and ids"), without=KEY
         ),
         rules.linked(ContactTag, "contact", section=_("Tags")),
         rules.linked(SegmentMember, "contact", section=_("Segments")),
@@ -72,9 +74,14 @@ def _add_what_happened() -> None:
     rules.add(
         rules.linked(ConsentEvent, "contact", "identity__contact", section=_("Consent"), erase=_from_the_ledger),
         rules.linked(Consent, "contact", section=_("Consent as it stands")),
-        rules.linked(ImportRow, "contact", section=_("Imports"), without=frozenset({"before"}), erase=_unlink_imports),
-        rules.Rule(model=DuplicatePair, rows=_pairs, why_not="guesses about other contacts, too"),
-        rules.linked(MergeRecord, "kept", why_not="former states of rows that are in the copy as they are now"),
+        rules.linked(
+            ImportRow, "contact", at_once=True, section=_("Imports"), without=frozenset({"before"}),
+            erase=_unlink_imports,
+        ),
+        rules.Rule(model=DuplicatePair, rows=_pairs, at_once=True, why_not="guesses about other contacts, too"),
+        rules.linked(
+            MergeRecord, "kept", at_once=True, why_not="former states of rows that are in the copy as they are now"
+        ),
         rules.linked(
             PrivacyRequest, "contact", section=_("Requests about data"), erase=_close,
             without=frozenset({"subject", "file", "secret", "sealed", "lease_until", "lease_token", "result"}),

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
 from crm.audit import log
-from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, IdentityValue
+from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
 from crm.privacy import audit_trail, holds, remembered, rules
@@ -59,18 +59,20 @@ def _seal(row: PrivacyRequest) -> Person:
     ErasedSubject.objects.bulk_create(ErasedSubject(digest=one, request=row, erased_at=now) for one in fresh)
     ErasedSubject.objects.filter(digest__in=known).update(erased_at=now, request=row)
     rules.stop_at_once(person)
-    counts = _strip(contact)
-    row.sealed = person.sealed()
-    advance(row, sealed=row.sealed, result={_TOTALS: counts, _PLACES: {}})
+    row.sealed, row.result = person.sealed(), {_TOTALS: {}, _PLACES: {}}
+    for rule in rules.all_rules():
+        chosen = list(rule.rows(person).order_by("pk")) if rule.at_once else []
+        if chosen:
+            _take(row, rule, chosen, person)
+    _strip(contact)
+    advance(row, sealed=row.sealed, result=row.result)
     log.record("erasure_begun", row, by=row.by)
     transaction.on_commit(lambda: remembered.append(person.digests(), now))
     return person
 
 
-def _strip(contact: Contact) -> dict[str, int]:
-    """Take off what the person can be found by; returns how many rows went."""
-    points, _each = ContactPoint.objects.filter(contact=contact).delete()
-    former, _each = IdentityValue.objects.filter(identity__contact=contact).delete()
+def _strip(contact: Contact) -> None:
+    """Take off what the person can be found by and recognized."""
     ChannelIdentity.objects.filter(contact=contact).update(
         wa_id=None, match_key=None, user_id=None, username="", profile_name="", profile_at=None
     )
@@ -78,7 +80,6 @@ def _strip(contact: Contact) -> dict[str, int]:
         name="", phone=None, company="", language="", attributes={}, country="", time_zone="", external_id=None,
         search_text="", restricted_at=contact.restricted_at or clock.now(), version=models.F("version") + 1,
     )  # fmt: skip
-    return {"crm.contactpoint": points, "crm.identityvalue": former}
 
 
 def _sweep(row: PrivacyRequest, sweep: rules.Sweep, person: Person) -> Iterator[None]:
@@ -100,7 +101,8 @@ def _look(row: PrivacyRequest, sweep: rules.Sweep, person: Person) -> bool:
     if not chosen:
         return False
     taken = [one.pk for one in chosen if sweep.take(one, person)]
-    _note(row, sweep.model, taken, person)
+    audit_trail.forget_addresses(sweep.model, taken, person)
+    _count(row, sweep.model, len(taken))
     places = row.result[_PLACES] | {sweep.name: chosen[-1].pk}
     advance(row, result=row.result | {_PLACES: places})
     return len(chosen) == LOOKED_AT
@@ -131,7 +133,9 @@ def _batch(row: PrivacyRequest, rule: rules.Rule, person: Person, size: int) -> 
 def _take(row: PrivacyRequest, rule: rules.Rule, chosen: Sequence[Any], person: Person) -> None:
     if isinstance(chosen[0], PrivacyRequest):
         _scrub(chosen, person)
-    _note(row, rule.model, [one.pk for one in chosen], person)
+    pks = [one.pk for one in chosen]
+    audit_trail.forget(rule.model, [*pks, *person.absorbed] if rule.model is Contact else pks, person.pseudonym)
+    _count(row, rule.model, len(pks))
     rule.erase(chosen)
 
 
@@ -143,11 +147,10 @@ def _scrub(requests: Sequence[Any], person: Person) -> None:
         )
 
 
-def _note(row: PrivacyRequest, model: type[models.Model], pks: Sequence[Any], person: Person) -> None:
-    audit_trail.forget(model, pks, person.pseudonym)
-    totals, name = dict(row.result[_TOTALS]), model._meta.label_lower
-    totals[name] = totals.get(name, 0) + len(pks)
-    row.result = row.result | {_TOTALS: {key: count for key, count in totals.items() if count}}
+def _count(row: PrivacyRequest, model: type[models.Model], number: int) -> None:
+    if number:
+        totals, name = dict(row.result[_TOTALS]), model._meta.label_lower
+        row.result = row.result | {_TOTALS: totals | {name: totals.get(name, 0) + number}}
 
 
 @in_transaction

@@ -81,6 +81,12 @@ def restrict(contact: Contact, *, by: User, is_on: bool = True) -> bool:
     return True
 
 
+def refuse_while_erased(contact: int) -> None:
+    """Raise GoneAlready for somebody whose erasure has begun: what is theirs must stay theirs until it is gone."""
+    if is_being_erased(contact):
+        raise GoneAlready(_("This person is being erased already."))
+
+
 def is_being_erased(contact: int) -> bool:
     """Whether an erasure has begun that nobody can stop."""
     running = PrivacyRequest.objects.filter(contact=contact, kind="erasure", state="running")

@@ -18,6 +18,8 @@ SUBJECT = "subject"
 ERASED = "erased"
 SHORTEST = 5  # characters of an address worth looking for in other people's bytes
 SHORTEST_NAME = 3
+LONG = 16
+MANY_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,7 @@ class Person:
     names: tuple[str, ...]
     erasable: tuple[str, ...]  # what is hashed, so that a restored backup forgets them again
     created_at: str
+    absorbed: tuple[int, ...]  # keys of contacts that were merged into this one
 
     @classmethod
     def of(cls, contact: Contact) -> Self:
@@ -49,7 +52,8 @@ class Person:
             names.append(row.get("name"))
         channels = {account.channel for account in accounts} | {suppression.WHATSAPP}
         texts = {one.text for channel in channels for one in suppression.addresses_of(contact, channel)}
-        texts |= {key_text(pk) for pk in (contact.pk, *(row["id"] for row in rows if row.get("id")))}
+        absorbed = tuple(row["id"] for row in rows if row.get("id"))
+        texts |= {key_text(pk) for pk in (contact.pk, *absorbed)}
         return cls(
             pk=contact.pk,
             pseudonym=pseudonym(contact.pk),
@@ -58,6 +62,7 @@ class Person:
             names=tuple(sorted({name for name in names if name and len(name) >= SHORTEST_NAME}, key=len, reverse=True)),
             erasable=tuple(sorted(texts)),
             created_at=contact.created_at.isoformat(),
+            absorbed=absorbed,
         )
 
     @property
@@ -66,9 +71,14 @@ class Person:
         return dt.datetime.fromisoformat(self.created_at)
 
     @property
+    def strong(self) -> tuple[str, ...]:
+        """The addresses that mean nobody else, wherever they stand: not a short username or customer number."""
+        return tuple(one for one in self.addresses if _is_strong(one))
+
+    @property
     def marks(self) -> tuple[str, ...]:
-        """What shows that bytes of many people speak of this one: addresses and whole names."""
-        return (*self.addresses, *(name for name in self.names if " " in name or not self.addresses))
+        """What shows that bytes of many people speak of this one: such addresses, and whole names."""
+        return (*self.strong, *(name for name in self.names if " " in name))
 
     def sealed(self) -> bytes:
         """For the time that the erasure takes."""
@@ -95,7 +105,7 @@ class Person:
         """What staff search and sort people by, without this one's addresses in it."""
         match value:
             case str():
-                for word in self.addresses:
+                for word in self.strong:
                     value = value.replace(word, self.pseudonym)
                 return value
             case dict():
@@ -128,3 +138,7 @@ def _spelled(values: Iterable[Any]) -> tuple[str, ...]:
         digits = phones.digits_of(text)
         found |= {text, digits} if digits and not set(text) - set("+0123456789 ()-./") else {text}
     return tuple(sorted((one for one in found if len(one) >= SHORTEST), key=lambda one: (-len(one), one)))
+
+
+def _is_strong(address: str) -> bool:
+    return "@" in address or len(address) >= LONG or sum(char.isdigit() for char in address) >= MANY_DIGITS

@@ -40,7 +40,7 @@ class Rule:
     files: tuple[str, ...] = ()
     erase: Callable[[Sequence[Any]], None] = delete
     stays: str | Promise = ""  # what of it stays and why, for the certificate
-    is_about: bool = True  # false: staff's words on how they work, not on the person
+    at_once: bool = False  # these go in the first transaction: nothing may be brought back or found by them
 
     @property
     def name(self) -> str:
@@ -51,7 +51,7 @@ class Rule:
 @dataclass(frozen=True, kw_only=True)
 class Sweep:
     """A store without a key to the person: every row of `rows` is looked at once. `take` erases what it finds in one
-    of them and says whether there was anything. `comes_first`: before what keys lead to.
+    of them and says whether there was anything.
     """
 
     model: type[Model]

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import structlog
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import translation
 
 from crm.foundation import work
@@ -48,6 +48,9 @@ def drain() -> bool:
         _row = _running = None
         back = {"state": PrivacyRequest.State.OPEN, "result": {"problem": str(error)[:300]}}
         let_go(row, **back)
+    except IntegrityError:  # a message came in between: once more, from the last step
+        _row = _running = None
+        let_go(row)
     except Exception:
         _row = _running = None
         log.exception("request about data failed", request=row.pk)

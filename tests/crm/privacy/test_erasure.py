@@ -12,6 +12,7 @@ from crm.consent import ledger, suppression
 from crm.contacts import identities, profile
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock, work
+from crm.merging import merge
 from crm.privacy import erasure, holds, remembered, requests, working
 from crm.privacy.models import AccessLogEntry, ErasedSubject, PrivacyRequest
 from tests.crm.privacy.planting import erase, found
@@ -137,6 +138,8 @@ def test_nothing_more_is_sent_from_the_first_moment(planted):
     assert (account.wa_id, account.user_id) == (None, None)
     with pytest.raises(holds.GoneAlready):
         holds.hold(planted.contact, reason="too late", by=planted.manager)
+    with pytest.raises(holds.GoneAlready):
+        merge.merge(planted.other, planted.contact, by=planted.manager)
 
 
 def test_a_restored_backup_forgets_them_again(planted):
