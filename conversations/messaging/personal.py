@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from catalog.products.models import Product
@@ -55,7 +55,7 @@ def add() -> None:
             files=("file",), erase=_with_bytes,
             without=frozenset({"rendition", "attempts_count", "next_attempt_at", "sound_tries", "sound_lease_until"}),
         ),
-        rules.Rule(model=Reaction, rows=_reactions, section=_("Reactions")),
+        rules.Rule(model=Reaction, ways=_reactions, section=_("Reactions")),
         rules.linked(ConversationEvent, "conversation__contact", section=_("What happened in conversations")),
         rules.linked(ConversationTag, "conversation__contact", section=_("Tags of conversations")),
         rules.linked(ScheduledMessage, "conversation__contact", section=_("Messages planned for later")),
@@ -92,12 +92,10 @@ def stop_sending(person: Person) -> None:
     )
 
 
-def _reactions(person: Person) -> QuerySet[Reaction]:
+def _reactions(person: Person) -> list[QuerySet[Reaction]]:
     """Those to their messages, and theirs to others'."""
-    found = Q(actor__in=[str(pk) for pk in person.identities])
-    for path in OF_MESSAGE:
-        found |= Q(**{path: person.pk})
-    return Reaction.objects.filter(found).distinct()
+    theirs = Reaction.objects.filter(actor__in=[str(pk) for pk in person.identities])
+    return [*(Reaction.objects.filter(**{path: person.pk}) for path in OF_MESSAGE), theirs]
 
 
 def _messages(rows: Sequence[Any]) -> None:

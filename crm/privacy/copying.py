@@ -32,6 +32,7 @@ log = structlog.get_logger(__name__)
 KEPT_DAYS = 30
 ROWS_AT_ONCE = 500
 INTERNAL = frozenset({"search_text", "lease", "lease_until"})
+NAMED = frozenset({"tag", "stage", "segment", "inbox", "team"})
 
 
 def steps(row: PrivacyRequest) -> Iterator[None]:
@@ -97,9 +98,10 @@ def _write_page(archive: zipfile.ZipFile, person: Person, about: dict[str, Any])
 def _write_files(archive: zipfile.ZipFile, person: Person) -> Iterator[None]:
     for rule in rules.sections():
         for name in rule.files:
-            for row in rule.rows(person).exclude(**{name: ""}).order_by("pk").iterator(chunk_size=ROWS_AT_ONCE):
-                _write_file(archive, row, name)
-                yield
+            for row in rule.rows(person):
+                if getattr(row, name):
+                    _write_file(archive, row, name)
+                    yield
 
 
 def _write_file(archive: zipfile.ZipFile, row: Any, name: str) -> None:
@@ -113,19 +115,12 @@ def _write_file(archive: zipfile.ZipFile, row: Any, name: str) -> None:
 
 
 def _rows(rule: rules.Rule, person: Person) -> Iterator[dict[str, Any]]:
-    keys = [one.name for one in rule.model._meta.concrete_fields if isinstance(one, ForeignKey)]
-    named = [key for key in keys if _is_named(rule.model, key)]
-    found = rule.rows(person).order_by("pk")
-    found = found.select_related(*named) if named else found
-    for row in found.iterator(chunk_size=ROWS_AT_ONCE):
-        yield _values(rule, row)
+    names: dict[tuple[str, Any], str] = {}
+    for row in rule.rows(person):
+        yield _values(rule, row, names)
 
 
-def _is_named(model: Any, key: str) -> bool:
-    return key in ("tag", "stage", "segment", "inbox", "team")
-
-
-def _values(rule: rules.Rule, row: Any) -> dict[str, Any]:
+def _values(rule: rules.Rule, row: Any, names: dict[tuple[str, Any], str]) -> dict[str, Any]:
     """The columns that say something, as JSON holds them."""
     found = {}
     for column in rule.model._meta.concrete_fields:
@@ -135,14 +130,19 @@ def _values(rule: rules.Rule, row: Any) -> dict[str, Any]:
         if isinstance(column, FileField):
             value = _place(row, column.name) if value and column.name in rule.files else None
         elif isinstance(column, ForeignKey) and value is not None:
-            value = _("staff") if column.related_model is User else _named(row, column.name, value)
+            value = _("staff") if column.related_model is User else _named(row, column.name, value, names)
         if value not in (None, "", [], {}):
             found[column.name] = _plain(value)
     return found
 
 
-def _named(row: Any, key: str, value: Any) -> Any:
-    return str(getattr(row, key)) if _is_named(type(row), key) else value
+def _named(row: Any, key: str, value: Any, names: dict[tuple[str, Any], str]) -> Any:
+    """Of what the business has named, its name; of the rest its key."""
+    if key not in NAMED:
+        return value
+    if (key, value) not in names:
+        names[key, value] = str(getattr(row, key))
+    return names[key, value]
 
 
 def _place(row: Any, name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from crm.audit.models import AuditEntry
@@ -52,7 +52,7 @@ def add() -> None:
 def _add_who_it_is() -> None:
     rules.add(
         rules.Rule(
-            model=Contact, rows=_the_contact, section=_("Profile"), without=frozenset({"search_text"}),
+            model=Contact, ways=_the_contact, section=_("Profile"), without=frozenset({"search_text"}),
         ),
         rules.linked(ContactPoint, "contact", at_once=True, section=_("Phones and e-mails"), without=KEY),
         rules.linked(ChannelIdentity, "contact", section=_("Accounts"), without=KEY),
@@ -78,7 +78,7 @@ def _add_what_happened() -> None:
             ImportRow, "contact", at_once=True, section=_("Imports"), without=frozenset({"before"}),
             erase=_unlink_imports,
         ),
-        rules.Rule(model=DuplicatePair, rows=_pairs, at_once=True, why_not="guesses about other contacts, too"),
+        rules.Rule(model=DuplicatePair, ways=_pairs, at_once=True, why_not="guesses about other contacts, too"),
         rules.linked(
             MergeRecord, "kept", at_once=True, why_not="former states of rows that are in the copy as they are now"
         ),
@@ -89,7 +89,7 @@ def _add_what_happened() -> None:
         ),
         rules.linked(LegalHold, "contact", section=_("Legal holds")),
         rules.Rule(
-            model=ErasedSubject, rows=lambda person: ErasedSubject.objects.none(),
+            model=ErasedSubject, ways=lambda person: [],
             why_not="keyed hashes of people who are gone",
         ),
         rules.linked(
@@ -124,12 +124,12 @@ def _add_sweeps() -> None:
     )  # fmt: skip
 
 
-def _the_contact(person: Person) -> QuerySet[Contact]:
-    return Contact._base_manager.filter(pk=person.pk)
+def _the_contact(person: Person) -> list[QuerySet[Contact]]:
+    return [Contact._base_manager.filter(pk=person.pk)]
 
 
-def _pairs(person: Person) -> QuerySet[DuplicatePair]:
-    return DuplicatePair._base_manager.filter(Q(first=person.pk) | Q(second=person.pk))
+def _pairs(person: Person) -> list[QuerySet[DuplicatePair]]:
+    return [DuplicatePair._base_manager.filter(**{end: person.pk}) for end in ("first", "second")]
 
 
 def _with_bytes(rows: Sequence[Any]) -> None:

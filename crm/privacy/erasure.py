@@ -61,9 +61,8 @@ def _seal(row: PrivacyRequest) -> Person:
     rules.stop_at_once(person)
     row.sealed, row.result = person.sealed(), {_TOTALS: {}, _PLACES: {}}
     for rule in rules.all_rules():
-        chosen = list(rule.rows(person).order_by("pk")) if rule.at_once else []
-        if chosen:
-            _take(row, rule, chosen, person)
+        if rule.at_once:
+            _take_all(row, rule, person)
     _strip(contact)
     advance(row, sealed=row.sealed, result=row.result)
     log.record("erasure_begun", row, by=row.by)
@@ -113,7 +112,7 @@ def _erase(row: PrivacyRequest, rule: rules.Rule, person: Person) -> Iterator[No
     size = FIRST_BATCH
     while rule.model is not Contact:
         began = time.monotonic()
-        if _batch(row, rule, person, size) < size:
+        if not _batch(row, rule, person, size):
             return
         slow = time.monotonic() - began > BATCH_SECONDS
         size = max(size // 2, LEAST) if slow else min(size * 2, MOST)
@@ -123,11 +122,16 @@ def _erase(row: PrivacyRequest, rule: rules.Rule, person: Person) -> Iterator[No
 @in_transaction
 def _batch(row: PrivacyRequest, rule: rules.Rule, person: Person, size: int) -> int:
     _ready(row)
-    chosen = list(rule.rows(person).order_by("pk")[:size])
+    chosen = rule.some(person, size)
     if chosen:
         _take(row, rule, chosen, person)
         advance(row, result=row.result)
     return len(chosen)
+
+
+def _take_all(row: PrivacyRequest, rule: rules.Rule, person: Person) -> None:
+    while chosen := rule.some(person, MOST):
+        _take(row, rule, chosen, person)
 
 
 def _take(row: PrivacyRequest, rule: rules.Rule, chosen: Sequence[Any], person: Person) -> None:
@@ -158,9 +162,7 @@ def _finish(row: PrivacyRequest, person: Person) -> None:
     """What came in between goes too, then the contact; nothing tells any more who it was."""
     _ready(row)
     for rule in rules.all_rules():
-        chosen = list(rule.rows(person).order_by("pk"))
-        if chosen:
-            _take(row, rule, chosen, person)
+        _take_all(row, rule, person)
     kept = {**rules.what_stays(), **{name: str(why) for name, why in STAYS.items()}}
     certificate = {_TOTALS: row.result[_TOTALS], "kept": kept, "subject": person.pseudonym}
     advance(

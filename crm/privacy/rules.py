@@ -10,7 +10,7 @@ from typing import Any
 
 from django.apps import apps
 from django.core import checks
-from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.db.models import ForeignKey, Model, QuerySet
 from django.utils.functional import Promise
 
 from crm.contacts.models import Contact
@@ -28,12 +28,13 @@ def delete(rows: Sequence[Any]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Rows that keys lead from a person to. `section` is their heading in the copy, "" for what is not in it
-    (`why_not` says why); `erase` takes a batch away, after which `rows` no longer finds it.
+    """Rows that keys lead from a person to, by one way or several (each goes by its index; a row may be met twice).
+    `section` is their heading in the copy, "" for what is not in it (`why_not` says why); `erase` takes a batch away,
+    after which `ways` no longer find it.
     """
 
     model: type[Model]
-    rows: Callable[[Person], QuerySet[Any]]
+    ways: Callable[[Person], Sequence[QuerySet[Any]]]
     section: str | Promise = ""
     why_not: str = ""
     without: frozenset[str] = frozenset()
@@ -46,6 +47,23 @@ class Rule:
     def name(self) -> str:
         """How exports, certificates and the audit log call the table."""
         return self.model._meta.label_lower
+
+    def rows(self, person: Person) -> Iterator[Any]:
+        """Each once."""
+        seen = set()
+        for number, way in enumerate(found := self.ways(person)):
+            for row in way.order_by("pk").iterator(chunk_size=500):
+                if row.pk not in seen:
+                    yield row
+                if number + 1 < len(found):
+                    seen.add(row.pk)
+
+    def some(self, person: Person, limit: int) -> list[Any]:
+        """At most `limit` of those that are left; none if there are none."""
+        for way in self.ways(person):
+            if chosen := list(way[:limit]):
+                return chosen
+        return []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,14 +124,10 @@ def stop_at_once(person: Person) -> None:
 def linked(model: type[Model], *paths: str, **more: Any) -> Rule:
     """A rule for rows with one of these ways (lookups) to the contact."""
 
-    def rows(person: Person) -> QuerySet[Any]:
-        found = Q()
-        for path in paths:
-            found |= Q(**{path: person.pk})
-        queryset = model._base_manager.filter(found)
-        return queryset.distinct() if len(paths) > 1 else queryset
+    def ways(person: Person) -> list[QuerySet[Any]]:
+        return [model._base_manager.filter(**{path: person.pk}) for path in paths]
 
-    return Rule(model=model, rows=rows, **more)
+    return Rule(model=model, ways=ways, **more)
 
 
 def all_rules() -> list[Rule]:

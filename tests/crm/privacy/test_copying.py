@@ -60,7 +60,7 @@ def test_the_copy_has_as_many_rows_as_the_tables(planted):
         for path in ways(rule.model):
             walked |= set(rule.model._base_manager.filter(**{path: planted.contact.pk}).values_list("pk", flat=True))
         assert {row["id"] for row in data[rule.name]} >= {str(pk) if not isinstance(pk, int) else pk for pk in walked}
-        assert len(data[rule.name]) == rule.rows(Person.of(planted.contact)).count()
+        assert len(data[rule.name]) == len(list(rule.rows(Person.of(planted.contact))))
 
 
 def ways(model, seen=()):
