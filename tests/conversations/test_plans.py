@@ -17,7 +17,9 @@ from conversations.ingest import pipeline
 from conversations.live import replay
 from conversations.messaging import claiming, deliveries, outbox, portfolio
 from conversations.messaging.models import Attachment, Conversation, Message
-from crm.privacy import retention
+from crm.contacts.models import Contact
+from crm.privacy import retention, rules
+from crm.privacy.person import Person
 from tests.conftest import ON_SQLITE
 from tests.conversations.archive import BIG, build
 from tests.factories import ConversationFactory, MessageFactory, UserFactory
@@ -147,6 +149,9 @@ def drains():
     for rule in retention.schedule():
         yield f"retention of {rule.name}", partial(rule.delete, retention.MOST), 1000
     yield "parked updates", deliveries.sweep_parked, PAGE
+    person = Person.of(Contact.objects.order_by("-pk").first())
+    for rule in rules.all_rules():
+        yield f"erasure of {rule.name}", partial(rule.some, person, 500), 2500
 
 
 def check(subtests, name, statements, most):
