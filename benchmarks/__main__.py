@@ -9,7 +9,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import desk, ingest, journey, one_process, outbound, pages, processing, push, segments
+from benchmarks.programs import (
+    desk,
+    exchange,
+    ingest,
+    journey,
+    one_process,
+    outbound,
+    pages,
+    processing,
+    push,
+    segments,
+)
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
@@ -24,6 +35,7 @@ PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "one_process": one_process.run,
     "desk": desk.run,
     "segments": segments.run,
+    "exchange": exchange.run,
 }
 
 

@@ -111,7 +111,7 @@ def steps(job: ExportJob) -> Iterator[None]:
     if job.format == ExportJob.Format.XLSX and (job.total or 0) > SHEET_ROWS:
         raise jobs.NoLonger(_("These are more contacts than a sheet can hold. Choose CSV."))
     with tempfile.TemporaryFile() as file:
-        out = _Sheet(file) if job.format == ExportJob.Format.XLSX else _Text(file)
+        out = Sheet(file) if job.format == ExportJob.Format.XLSX else CSV(file)
         out.row(job.columns)
         last = 0
         while rows := list(_shown(chosen.filter(pk__gt=last), job.columns)[:AT_ONCE]):
@@ -134,7 +134,7 @@ def _keep(job: ExportJob, file: IO[bytes]) -> None:
         raise
 
 
-class _Text:
+class CSV:
     """CSV in UTF-8 with a mark, every cell quoted."""
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -150,7 +150,7 @@ class _Text:
         """Nothing is missing."""
 
 
-class _Sheet:
+class Sheet:
     """XLSX; every cell is a text."""
 
     def __init__(self, file: IO[bytes]) -> None:

@@ -19,6 +19,7 @@ from crm.exchange import tables
 from crm.foundation import clock
 from crm.foundation.errors import Refusal
 from crm.foundation.search import fold
+from crm.foundation.text import clean_text
 
 ATTRIBUTE = "attributes."
 CONSENT = "consent."
@@ -169,8 +170,8 @@ def _own_options(raw: Mapping[str, Any], problems: dict[str, str]) -> dict[str, 
     found["tags"] = sorted(Tag.objects.filter(pk__in=keys).values_list("pk", flat=True))
     if len(found["tags"]) < len(tags) or len(tags) > TAGS_MAX:
         problems["tags"] = _("Choose tags that are still there, %(most)d at most.") % {"most": TAGS_MAX}
-    found[CONSENT_SOURCE] = " ".join(str(raw[CONSENT_SOURCE] or "").split())[:SOURCE_MAX]
-    said = str(raw[CONSENT_AT] or "").strip()
+    found[CONSENT_SOURCE] = " ".join(clean_text(str(raw[CONSENT_SOURCE] or "")).split())[:SOURCE_MAX]
+    said = clean_text(str(raw[CONSENT_AT] or "")).strip()
     found[CONSENT_AT] = said
     if said and moment(said, "") is None:
         problems[CONSENT_AT] = _("Write a day of the past, such as 2026-05-31.")

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 from unfold.decorators import display
 
@@ -178,7 +178,8 @@ class ImportJobAdmin(JobPages):
             found = [("go_on", _("Go on where it stopped"))]
             return [*found, ("undo", _("Take it back"))] if job.step == Step.COMMIT else found
         if job.state == State.DONE and job.step == Step.CHECK and _takes_over(job):
-            return [("commit", _("Import %(number)s contacts") % {"number": counted(_takes_over(job))})]
+            words = ngettext("Import %(number)s contact", "Import %(number)s contacts", _takes_over(job))
+            return [("commit", words % {"number": counted(_takes_over(job))})]
         if job.state == State.DONE and job.step == Step.COMMIT and _takes_over(job):
             return [("undo", _("Take it back"))]
         return [("cancel", _("Stop"))] if job.state in (State.QUEUED, State.RUNNING, State.DRAFT) else []

@@ -18,6 +18,7 @@ from crm.exchange import fields, jobs, matching, tables, undoing, writing
 from crm.exchange.given import Given, Reader
 from crm.exchange.models import ImportJob, ImportMapping, ImportRow
 from crm.foundation import clock
+from crm.foundation.text import clean_text
 from crm.staff.models import User
 
 log = structlog.get_logger(__name__)
@@ -129,7 +130,7 @@ def _check(job: ImportJob, by: User) -> Iterator[None]:
         yield
     counts, tags = dict(job.counts), _tag_names(job)
     for chunk in _chunks(job):
-        decided = matching.decide(chunk, existing=job.options["existing"], tags=tags)
+        decided = matching.decide(chunk, job, tags=tags)
         counts = _counted(counts, decided)
         with transaction.atomic():
             writing.note(decided, job)
@@ -145,7 +146,7 @@ def _commit(job: ImportJob, by: User) -> Iterator[None]:
         for attempt in range(1, TRIES + 1):
             try:
                 with transaction.atomic():
-                    decided = matching.decide(chunk, existing=job.options["existing"], tags=own, locked=True)
+                    decided = matching.decide(chunk, job, tags=own, locked=True)
                     writing.write(decided, job, by, tags)
                     counted = _counted(counts, decided)
                     jobs.advance(job, done=chunk[-1].number, counts=counted)
@@ -179,7 +180,7 @@ def _tag_names(job: ImportJob) -> list[str]:
 def _read_headers(job: ImportJob) -> None:
     """Headers, and what files with these were mapped to the last time; else a guess."""
     job.headers, _rows = tables.head_of(Path(job.file.path), job.options, rows=0)
-    job.headers = [header[:100] for header in job.headers]
+    job.headers = [clean_text(header, 100) for header in job.headers]
     remembered = ImportMapping.objects.filter(digest=fields.digest_of(job.headers)).first()
     job.mapping = fields.guess(job.headers)
     if remembered is None:

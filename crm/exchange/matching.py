@@ -12,7 +12,7 @@ from crm.consent.models import Consent, ConsentEvent, State
 from crm.contacts import points
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, ContactTag
 from crm.exchange.given import Given
-from crm.exchange.models import ImportRow
+from crm.exchange.models import ImportJob, ImportRow
 
 Outcome = ImportRow.Outcome
 
@@ -95,22 +95,39 @@ class Known:
         self.told = set(events.values_list("contact", "purpose", "state", "at"))
 
 
-def decide(rows: Sequence[Given], *, existing: str, tags: Iterable[str] = (), locked: bool = False) -> list[Decision]:
-    """What becomes of each row. `existing`: how known contacts are changed (`fields.EXISTING`); `tags`: names of those
-    that all of them get. Writes nothing.
+def decide(rows: Sequence[Given], job: ImportJob, *, tags: Iterable[str] = (), locked: bool = False) -> list[Decision]:
+    """What becomes of each row, by the job's option for known contacts; `tags`: names of those that all of them get.
+    Writes nothing; `locked`: the contacts stay as they are until the end of the transaction.
     """
     good = [row for row in rows if not row.problem and not row.same_as]
     known = Known.of(good, locked=locked)
     silent = _opted_out(good, known)
-    return [_decide(row, known, existing, list(tags), silent) for row in rows]
+    taken = _taken(job, known, rows[0].number)
+    decided = [_decide(row, known, job.options["existing"], list(tags), silent) for row in rows]
+    for one in decided:
+        if one.contact is None or one.outcome == Outcome.ERROR:
+            continue
+        first = taken.setdefault(one.contact.pk, one.given.number)
+        if first != one.given.number:  # by another of its names
+            one.given.same_as = first
+            one.outcome, one.reason, one.contact = Outcome.DUPLICATE, _same_as(first), None
+    return decided
+
+
+def _taken(job: ImportJob, known: Known, before: int) -> dict[int, int]:
+    """Which of these contacts earlier rows of the file were about."""
+    if not known.contacts:
+        return {}
+    rows = job.rows.filter(contact__in=known.contacts, number__lt=before).order_by("-number")
+    rows = rows.exclude(outcome__in=(Outcome.ERROR, Outcome.DUPLICATE))
+    return dict(rows.values_list("contact", "number"))
 
 
 def _decide(row: Given, known: Known, existing: str, tags: list[str], silent: set[tuple[str, str]]) -> Decision:
     if row.problem:
         return Decision(row, Outcome.ERROR, reason=row.problem)
     if row.same_as:
-        reason = _("The same person as row %(number)d.") % {"number": row.same_as}
-        return Decision(row, Outcome.DUPLICATE, reason=reason)
+        return Decision(row, Outcome.DUPLICATE, reason=_same_as(row.same_as))
     contact, problem = _find(row, known)
     if problem:
         return Decision(row, Outcome.ERROR, contact, problem)
@@ -201,6 +218,10 @@ def _opted_out(rows: Iterable[Given], known: Known) -> set[tuple[str, str]]:
         for purpose, numbers in asked.items()
         for number in suppression.are_suppressed(sorted(numbers), purpose)
     }
+
+
+def _same_as(number: int) -> str:
+    return _("The same person as row %(number)d.") % {"number": number}
 
 
 def _opted_out_word() -> str:

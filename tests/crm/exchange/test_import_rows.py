@@ -10,7 +10,7 @@ from crm.consent import ledger
 from crm.consent.models import Consent, ConsentEvent, Suppression
 from crm.contacts import points, profile
 from crm.contacts.models import Contact, ContactChange, CustomAttribute, LifecycleStage
-from crm.exchange import report
+from crm.exchange import jobs, report
 from crm.exchange.models import ImportMapping
 from crm.foundation import work
 from tests.crm.exchange.accounts import outcomes, reasons
@@ -87,6 +87,23 @@ def test_an_external_id_finds_its_contact_before_the_number_does_and_contradicti
     for row in (first, second, third):
         row.refresh_from_db()
     assert (first.company, second.company, third.company, third.external_id) == ("One", "", "Four", "C3")
+
+
+def test_two_rows_that_mean_one_contact_by_different_names_are_duplicates_however_far_apart(run, monkeypatch):
+    contact = ContactFactory(external_id="A1", phone="+34600111222")
+    rows = "external_id,phone,email,company\nA1,,a@x.es,One\nB1,,,\nB2,,,\n,+34600111222,a@x.es,Two\n"
+    for size in (50, 2):
+        monkeypatch.setattr(jobs, "at_once", lambda size=size: size)
+        job = run(rows)
+        assert outcomes(job)[5] == "duplicate"
+        assert "row 2" in reasons(job)[5]
+        contact.refresh_from_db()
+        assert contact.company == "One"
+
+
+def test_headers_and_cells_with_what_no_database_keeps_are_taken_or_refused_by_row(run):
+    job = run("na\x00me,phone\nAna,+34600111222\nE\x00va,+34600111333\n", mapping={"0": "name", "1": "phone"})
+    assert outcomes(job) == {2: "new", 3: "error"}
 
 
 def test_a_second_number_is_added_and_the_first_one_stays(run):
