@@ -3,7 +3,8 @@
 from crm.audit import admin as audit
 from crm.consent import admin as consent
 from crm.contacts import admin as contacts
+from crm.exchange import admin as exchange
 from crm.segments import admin as segments
 from crm.staff import admin as staff
 
-__all__ = ["audit", "consent", "contacts", "segments", "staff"]
+__all__ = ["audit", "consent", "contacts", "exchange", "segments", "staff"]

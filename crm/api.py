@@ -5,6 +5,7 @@ from crm.contacts.api import ContactByExternalId, ContactViewSet
 from crm.contacts.describing_api import AttributeViewSet, StageViewSet, TagViewSet
 from crm.contacts.history_api import EventsOfContact, FilesOfContact, NotesOfContact, PointsOfContact
 from crm.contacts.of_contact import ID_PATTERN
+from crm.exchange.api import ImportViewSet
 from crm.segments.api import SegmentViewSet
 from crm.staff.api import TeamViewSet, UserViewSet
 
@@ -17,6 +18,7 @@ routes = [
     (rf"contacts/(?P<contact>{ID_PATTERN})/files", FilesOfContact, "contact-file"),
     (rf"contacts/(?P<contact>{ID_PATTERN})/notes", NotesOfContact, "contact-note"),
     (rf"contacts/(?P<contact>{ID_PATTERN})/points", PointsOfContact, "contact-point"),
+    ("imports", ImportViewSet, "import"),
     ("segments", SegmentViewSet, "segment"),
     ("stages", StageViewSet, "stage"),
     ("tags", TagViewSet, "tag"),

@@ -49,6 +49,7 @@ class ContactAdmin(AuditedAdmin):
     inlines = (PointInline, IdentityInline, TagInline, FileInline, NoteInline)
     autocomplete_fields = ("stage", "owner")
     readonly_fields = ("wrote", "since", "conversations", "restricted")
+    list_before_template = "admin/exchange/matching.html"
     action_form = TagActionForm
     actions = ("add_tag", "remove_tag")
 

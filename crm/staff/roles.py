@@ -48,6 +48,7 @@ _MODELS = {
     "crm.contactnote": ("vacd", "vacd"),  # one's own
     "crm.contactpoint": ("vacd", "vacd"),
     "crm.customattribute": ("vacd", "v"),
+    "crm.importjob": ("vac", ""),
     "crm.lifecyclestage": ("vacd", "v"),
     "crm.segment": ("vacd", "v"),
     "crm.tag": ("vacd", "v"),

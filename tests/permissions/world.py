@@ -26,6 +26,8 @@ from crm.contacts.models import (
     CustomAttribute,
     LifecycleStage,
 )
+from crm.exchange import importer
+from crm.exchange.models import BulkJob, ExportJob
 from crm.foundation import clock
 from crm.foundation.secrets import seal
 from crm.segments.models import Segment
@@ -85,6 +87,13 @@ class World:
         OptOutWord.objects.create(language="es", text="Chao", folded="chao", meaning="stop")
         self.attribute = CustomAttribute.objects.create(key="plan", label="Plan")
         self.segment = Segment.objects.create(name="Everybody")
+        manager = self.users["manager"]
+        self.import_ = importer.upload(ContentFile(b"name\nEva\n", "a.csv"), by=manager)
+        self.export = ExportJob.objects.create(
+            created_by=manager, state="done", secret="s" * 43, file=ContentFile(b"id", "x"), columns=["id"],
+            expires_at=clock.now() + dt.timedelta(days=1),
+        )  # fmt: skip
+        self.bulk = BulkJob.objects.create(created_by=manager, action="add_tag", value={"tag": self.tag.pk})
         self.product = Product.objects.create(retailer_id="P1", name="Home", price="1.000", currency="EUR")
         self.answer = CannedAnswer.objects.create(shortcut="hi", body="Hello", team=self.team)
         self.event = WebhookEvent.objects.create(sealed_body=seal(b"{}"), state="processed")
@@ -117,6 +126,7 @@ class World:
             rows = Group.objects if app == "auth" else apps.get_model(app, model)._base_manager
             row = self._known(model) or rows.order_by("pk").first()
             return {"object_id": row.pk if row else 1}
+        own = next((row for part, row in self._jobs().items() if part in route.name), self.conversation)
         pk = {
             "api:attachment": self.file, "desk:media": self.file, "desk:media-retry": self.file,
             "api:attribute-detail": self.attribute, "api:canned-answer-detail": self.answer,
@@ -132,12 +142,18 @@ class World:
             "admin:conversations_inbox_setup": self.inbox,
             "api:segment-detail": self.segment, "api:segment-freeze": self.segment,
             "api:segment-members": self.segment, "admin:crm_segment_freeze": self.segment,
-        }.get(route.name, self.conversation).pk  # fmt: skip
+        }.get(route.name, own).pk  # fmt: skip
         return {
             "pk": pk, "contact": self.contact.pk, "conversation": self.conversation.pk,
             "client_id": self.message.client_id, "app_label": "crm", "object_id": self.users["agent"].pk,
             "content_type_id": 1, "url": "nothing", "uidb64": "MQ", "token": "x", "provider_id": "x",
-            "external_id": "policy-4711",
+            "external_id": "policy-4711", "secret": self.export.secret,
+        }  # fmt: skip
+
+    def _jobs(self):
+        return {
+            "api:import-": self.import_, "crm_importjob_": self.import_, "crm_exportjob_": self.export,
+            "crm_bulkjob_": self.bulk,
         }  # fmt: skip
 
     def _known(self, model):
