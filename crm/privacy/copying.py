@@ -174,7 +174,7 @@ def _keep(row: PrivacyRequest, file: IO[bytes], counts: dict[str, int]) -> None:
     try:
         advance(
             row, state=PrivacyRequest.State.DONE, finished_at=now, file=row.file.name, result={"rows": counts},
-            secret=secrets.token_urlsafe(32), expires_at=now + processing.days(KEPT_DAYS), lease_token="",
+            expires_at=now + processing.days(KEPT_DAYS), lease_token="",
             lease_until=None,
         )  # fmt: skip
     except BaseException:
