@@ -1,6 +1,5 @@
 """Imports in the administration: upload, mapping, dry run, rows, report."""
 
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -108,7 +107,7 @@ class ImportJobAdmin(JobPages):
     def _mapping_context(self, request: HttpRequest, job: ImportJob, problems: dict[str, str]) -> dict[str, Any]:
         options, known = job.options, fields.labels()
         try:
-            _headers, samples = tables.head_of(Path(job.file.path), options)
+            _headers, samples = tables.head_of(importer.path_of(job), options)
         except (OSError, Refusal):
             samples = []
         columns = [

@@ -116,6 +116,14 @@ def go_on(job: ImportJob) -> ImportJob:
     return _saved(row, job)
 
 
+def path_of(job: ImportJob) -> Path:
+    """Where its file is; raises FileProblem once it has been deleted."""
+    path = Path(job.file.path) if job.file else None
+    if path is None or not path.is_file():
+        raise tables.FileProblem(_("The file has been deleted: its time is over."))
+    return path
+
+
 def steps(job: ImportJob) -> Iterator[None]:
     """What the drain does, piece by piece."""
     by = jobs.maker_of(job, PERMISSION)
@@ -162,7 +170,7 @@ def _commit(job: ImportJob, by: User) -> Iterator[None]:
 
 
 def _chunks(job: ImportJob) -> Iterator[list[Given]]:
-    reader = Reader(Path(job.file.path), job.mapping, job.options)
+    reader = Reader(path_of(job), job.mapping, job.options)
     return reader.chunks(jobs.at_once(), after=max(job.done, 1))
 
 
@@ -179,7 +187,7 @@ def _tag_names(job: ImportJob) -> list[str]:
 
 def _read_headers(job: ImportJob) -> None:
     """Headers, and what files with these were mapped to the last time; else a guess."""
-    job.headers, _rows = tables.head_of(Path(job.file.path), job.options, rows=0)
+    job.headers, _rows = tables.head_of(path_of(job), job.options, rows=0)
     job.headers = [clean_text(header, 100) for header in job.headers]
     remembered = ImportMapping.objects.filter(digest=fields.digest_of(job.headers)).first()
     job.mapping = fields.guess(job.headers)
