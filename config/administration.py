@@ -28,6 +28,8 @@ NAVIGATION: list[tuple[Any, list[tuple[str, str, Any]]]] = [
         _("Contacts"),
         [
             ("person", "crm.contact", ""),
+            ("people", "crm.duplicatepair", ""),
+            ("merge", "crm.mergerecord", ""),
             ("sell", "crm.tag", ""),
             ("conversion_path", "crm.lifecyclestage", ""),
             ("list_alt", "crm.customattribute", ""),
@@ -38,6 +40,17 @@ NAVIGATION: list[tuple[Any, list[tuple[str, str, Any]]]] = [
             ("verified_user", "crm.consentevent", ""),
             ("do_not_disturb_on", "crm.optoutword", ""),
             ("person_off", "crm.suppression", ""),
+        ],
+    ),
+    (
+        _("Privacy"),
+        [
+            ("policy", "crm.privacyrequest", ""),
+            ("gavel", "crm.legalhold", ""),
+            ("visibility", "crm.accesslogentry", ""),
+            ("auto_delete", "admin:crm_privacyrequest_retention", _("Retention")),
+            ("domain", "crm.processor", ""),
+            ("description", "admin:crm_processor_record", _("Record of processing")),
         ],
     ),
     (_("Catalogue"), [("inventory_2", "catalog.product", "")]),

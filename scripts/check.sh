@@ -23,6 +23,7 @@ check "ruff check" ruff check --quiet .
 check "ruff format" ruff format --check --quiet .
 check "mypy" mypy
 check "import contracts" lint-imports --no-logo
+check "system checks" python manage.py check
 check "migrations" python manage.py makemigrations --check --dry-run
 check "templates" templates
 check "spelling" codespell

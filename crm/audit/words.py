@@ -59,6 +59,17 @@ ACTIONS = {
     "merge_undone": gettext_lazy("Merge taken back"),
     "split": gettext_lazy("Account split off"),
     "dismissed": gettext_lazy("Dismissed"),
+    "held": gettext_lazy("Legal hold set"),
+    "hold_lifted": gettext_lazy("Legal hold lifted"),
+    "restricted": gettext_lazy("Restricted"),
+    "unrestricted": gettext_lazy("No longer restricted"),
+    "started": gettext_lazy("Started"),
+    "finished": gettext_lazy("Finished"),
+    "refused": gettext_lazy("Refused"),
+    "extended": gettext_lazy("Extended"),
+    "erasure_begun": gettext_lazy("Erasure begun"),
+    "erased": gettext_lazy("Erased"),
+    "copy_made": gettext_lazy("Copy of the data made"),
 }
 
 

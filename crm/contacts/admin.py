@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -22,6 +22,8 @@ from crm.contacts.describing_forms import TagActionForm
 from crm.contacts.forms import ATTRIBUTE, ContactForm, contact_form
 from crm.contacts.inlines import FileInline, IdentityInline, NoteInline, PointInline, TagInline
 from crm.contacts.models import Contact, ContactNote, ContactPoint, CustomAttribute
+from crm.merging import merge
+from crm.privacy import accesses
 from crm.segments.filters import SegmentFilter
 
 TAGS_SHOWN = 4
@@ -51,7 +53,7 @@ class ContactAdmin(AuditedAdmin):
     readonly_fields = ("wrote", "since", "conversations", "restricted")
     list_before_template = "admin/exchange/matching.html"
     action_form = TagActionForm
-    actions = ("add_tag", "remove_tag")
+    actions = ("add_tag", "remove_tag", "compare")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[Contact]":
         """What the list shows, without the search column."""
@@ -81,6 +83,14 @@ class ContactAdmin(AuditedAdmin):
         if obj is not None:
             sets.append((gettext_lazy("Activity"), {"fields": self.readonly_fields}))
         return sets
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """The page of a contact; that it was looked at is noted."""
+        obj = kwargs.get("obj") or context.get("original")
+        if obj is not None and request.method == "GET":
+            user: Any = request.user
+            accesses.note(user, obj, accesses.What.PROFILE)
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def get_inlines(self, request: HttpRequest, obj: Any) -> tuple[Any, ...]:
         """None before there is a contact."""
@@ -131,6 +141,24 @@ class ContactAdmin(AuditedAdmin):
         """From each of the ticked contacts."""
         self._tag(request, queryset, is_added=False)
 
+    @admin.action(description=gettext_lazy("Compare and merge two"), permissions=["change"])
+    def compare(self, request: HttpRequest, queryset: "QuerySet[Contact]") -> HttpResponse | None:
+        """The ticked two side by side."""
+        keys = list(queryset.order_by("pk").values_list("pk", flat=True)[:3])
+        if len(keys) != 2:
+            self.message_user(request, _("Tick two contacts."), messages.WARNING)
+            return None
+        return HttpResponseRedirect(reverse("admin:crm_duplicatepair_compare", args=keys))
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> HttpResponse:
+        """To the contact that one is part of now."""
+        is_key = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
+        into = merge.where(int(object_id)) if is_key else None
+        if into is None:
+            return super()._get_obj_does_not_exist_redirect(request, opts, object_id)
+        self.message_user(request, _("This contact has been merged into another one."), messages.WARNING)
+        return HttpResponseRedirect(reverse("admin:crm_contact_change", args=[into]))
+
     def _tag(self, request: HttpRequest, contacts: "QuerySet[Contact]", *, is_added: bool) -> None:
         tag = chosen_tag(request)
         if tag is None:
@@ -169,9 +197,15 @@ class ContactAdmin(AuditedAdmin):
         return contact.owner.name if contact.owner else "—"
 
     @display(description=gettext_lazy("restricted"))
-    def restricted(self, contact: Contact) -> str:
-        """Since when the data is kept but not used."""
-        return when(contact.restricted_at) if contact.restricted_at else "—"
+    def restricted(self, contact: Contact) -> SafeString:
+        """Since when the data is kept but not used, and the way to the requests about it."""
+        since = when(contact.restricted_at) if contact.restricted_at else "—"
+        ways = [
+            (f"{reverse('admin:crm_privacyrequest_add')}?contact={contact.pk}", _("Copy, erasure, restriction")),
+            (f"{reverse('admin:crm_privacyrequest_changelist')}?contact__id__exact={contact.pk}", _("Requests so far")),
+            (f"{reverse('admin:crm_accesslogentry_changelist')}?contact__id__exact={contact.pk}", _("Who looked")),
+        ]
+        return format_html("{} {}", since, format_html_join(" · ", '<a class="wc-link" href="{}">{}</a>', ways))
 
     @display(description=gettext_lazy("tags"))
     def tag_names(self, contact: Contact) -> SafeString:

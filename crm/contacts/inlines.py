@@ -75,12 +75,19 @@ class IdentityInline(ReadOnlyInline):
         "first_seen",
         "last_seen",
         "former",
+        "split",
     )
     verbose_name_plural = gettext_lazy("Accounts")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[ChannelIdentity]":
         """With what each was called before."""
         return super().get_queryset(request).prefetch_related("former_values").order_by("pk")
+
+    @display(description=gettext_lazy("split"))
+    def split(self, identity: ChannelIdentity) -> SafeString:
+        """Where it can leave the contact."""
+        address = reverse("admin:crm_mergerecord_split", args=[identity.pk])
+        return format_html('<a class="wc-link" href="{}">{}</a>', address, _("Split off"))
 
     @display(description=gettext_lazy("number"))
     def number(self, identity: ChannelIdentity) -> str:

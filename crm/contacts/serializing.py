@@ -23,7 +23,7 @@ class IdentitySerializer(serializers.ModelSerializer[ChannelIdentity]):
 
     class Meta:
         model = ChannelIdentity
-        fields = ("channel", "wa_id", "user_id", "username")
+        fields = ("id", "channel", "wa_id", "user_id", "username")
         read_only_fields = fields
 
     def to_representation(self, instance: ChannelIdentity) -> dict[str, Any]:

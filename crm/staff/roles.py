@@ -33,6 +33,9 @@ NEVER = frozenset(
         "crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry",
         "crm.change_consentevent", "crm.delete_consentevent",
         "crm.add_consent", "crm.change_consent", "crm.delete_consent",
+        "crm.change_privacyrequest", "crm.delete_privacyrequest", "crm.change_legalhold", "crm.delete_legalhold",
+        "crm.add_accesslogentry", "crm.change_accesslogentry", "crm.delete_accesslogentry",
+        "crm.add_erasedsubject", "crm.change_erasedsubject", "crm.delete_erasedsubject",
         "crm.add_suppression", "crm.change_suppression", "crm.delete_suppression",
     }
 )  # fmt: skip
@@ -50,6 +53,8 @@ _MODELS = {
     "crm.customattribute": ("vacd", "v"),
     "crm.importjob": ("vac", ""),
     "crm.lifecyclestage": ("vacd", "v"),
+    "crm.mergerecord": ("vac", ""),
+    "crm.privacyrequest": ("va", ""),
     "crm.segment": ("vacd", "v"),
     "crm.tag": ("vacd", "v"),
     "crm.team": ("v", "v"),

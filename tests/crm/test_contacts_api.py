@@ -50,7 +50,9 @@ def test_a_contact_shows_its_accounts_and_tags(api):
         "stage": None,
         "owner": None,
         "external_id": None,
-        "identities": [{"channel": "whatsapp", "wa_id": "34600123456", "user_id": "ES.1", "username": "ana"}],
+        "identities": [
+            {"id": identity.pk, "channel": "whatsapp", "wa_id": "34600123456", "user_id": "ES.1", "username": "ana"}
+        ],
         "points": answer.json()["points"],
         "tags": ["auto", "vip"],
         "attributes": {},

@@ -30,11 +30,16 @@ from crm.exchange import importer
 from crm.exchange.models import BulkJob, ExportJob
 from crm.foundation import clock
 from crm.foundation.secrets import seal
+from crm.merging import merge
+from crm.merging.models import DuplicatePair
+from crm.privacy import holds, requests
+from crm.privacy.models import AccessLogEntry, PrivacyRequest, Processor
 from crm.segments.models import Segment
 from crm.staff import tokens
 from crm.staff.models import ApiToken
 from tests.factories import (
     AccountFactory,
+    ContactFactory,
     ConversationFactory,
     InboxFactory,
     MessageFactory,
@@ -86,6 +91,9 @@ class World:
         self.refusal = ledger.record(self.contact, purpose="profiling", state="withdrawn", source="form")
         OptOutWord.objects.create(language="es", text="Chao", folded="chao", meaning="stop")
         self.attribute = CustomAttribute.objects.create(key="plan", label="Plan")
+        self.merged = merge.merge(self.contact, ContactFactory(), by=self.users["manager"])
+        self.alike = ContactFactory()
+        DuplicatePair.objects.create(first=self.contact, second=self.alike, score=75, evidence=[])
         self.segment = Segment.objects.create(name="Everybody")
         manager = self.users["manager"]
         self.import_ = importer.upload(ContentFile(b"name\nEva\n", "a.csv"), by=manager)
@@ -94,6 +102,16 @@ class World:
             expires_at=clock.now() + dt.timedelta(days=1),
         )  # fmt: skip
         self.bulk = BulkJob.objects.create(created_by=manager, action="add_tag", value={"tag": self.tag.pk})
+        self.copy = requests.record(self.contact, "access", by=manager, verified_by="passport")
+        PrivacyRequest.objects.filter(pk=self.copy.pk).update(
+            state="done", secret="s" * 43, expires_at=clock.now() + dt.timedelta(days=1)
+        )
+        self.copy.refresh_from_db()
+        self.copy.file.save("x", ContentFile(b"PK"))
+        self.erasure = requests.record(self.contact, "erasure", by=manager, verified_by="passport")
+        holds.hold(self.alike, reason="lawsuit", by=manager)
+        AccessLogEntry.objects.create(user=manager, contact=self.contact, what="profile")
+        Processor.objects.create(name="Host", purpose="Hosting", country="DE")
         self.product = Product.objects.create(retailer_id="P1", name="Home", price="1.000", currency="EUR")
         self.answer = CannedAnswer.objects.create(shortcut="hi", body="Hello", team=self.team)
         self.event = WebhookEvent.objects.create(sealed_body=seal(b"{}"), state="processed")
@@ -140,6 +158,11 @@ class World:
             "api:user-detail": self.users["agent"], "api:webhook-event-detail": self.event,
             "desk:scheduled-change": self.planned, "desk:contact-file": self.paper,
             "admin:conversations_inbox_setup": self.inbox,
+            "api:contact-erasure-detail": self.erasure, "api:contact-export-detail": self.copy,
+            "api:contact-export-content": self.copy, "admin:crm_privacyrequest_act": self.copy,
+            "admin:crm_privacyrequest_copy": self.copy,
+            "api:contact-merge-detail": self.merged, "api:contact-merge-undo": self.merged,
+            "admin:crm_mergerecord_split": self.conversation.identity,
             "api:segment-detail": self.segment, "api:segment-freeze": self.segment,
             "api:segment-members": self.segment, "admin:crm_segment_freeze": self.segment,
         }.get(route.name, own).pk  # fmt: skip
@@ -147,7 +170,8 @@ class World:
             "pk": pk, "contact": self.contact.pk, "conversation": self.conversation.pk,
             "client_id": self.message.client_id, "app_label": "crm", "object_id": self.users["agent"].pk,
             "content_type_id": 1, "url": "nothing", "uidb64": "MQ", "token": "x", "provider_id": "x",
-            "external_id": "policy-4711", "secret": self.export.secret,
+            "first": self.contact.pk, "second": self.alike.pk, "external_id": "policy-4711",
+            "secret": self.export.secret,
         }  # fmt: skip
 
     def _jobs(self):
