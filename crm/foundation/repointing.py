@@ -23,13 +23,14 @@ def keys_to(model: type[Model], target: type[Model]) -> Iterator[str]:
             yield field.name
 
 
-def repoint(source: Model, target: Model) -> None:
-    """Have every row with a foreign key to `source` point at `target` instead.
+def repoint(source: Model, target: Model, *, but: tuple[type[Model], ...] = ()) -> None:
+    """Have every row with a foreign key to `source` point at `target` instead, those of the models in `but` aside.
 
     What `target` has already by a unique constraint is deleted at `source`. Call it in a transaction, both locked.
     """
     for model, field in relations_to(type(source)):
-        _repoint(model._base_manager.all(), field.name, source, target)
+        if model not in but:
+            _repoint(model._base_manager.all(), field.name, source, target)
 
 
 def _repoint(rows: QuerySet[Any], name: str, source: Model, target: Model) -> None:

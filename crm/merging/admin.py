@@ -80,7 +80,7 @@ class DuplicatePairAdmin(ReadOnlyAdmin):
     ) -> HttpResponse:
         """The comparison of its two contacts."""
         pair = self.get_object(request, object_id)
-        if not self.has_view_permission(request, pair):
+        if not self.has_view_permission(request, pair) or request.method == "POST":
             raise PermissionDenied
         if pair is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)

@@ -23,7 +23,7 @@ from crm.staff.endpoint import user_of
 _WHOSE = {"this": KEPT, "other": DROPPED}
 
 
-class MergeBody(serializers.Serializer[Any]):
+class ContactMergeBody(serializers.Serializer[Any]):
     """Which contact comes into this one; `values` says for single fields whose value counts."""
 
     contact = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="The contact that goes.")
@@ -88,11 +88,11 @@ class MergesOfContact(OfContact[MergeRecord], mixins.ListModelMixin, mixins.Retr
             return self.queryset.none()
         return MergeRecord.objects.filter(kept=self.get_contact())
 
-    @extend_schema(request=MergeBody, responses={201: MergeSerializer})
+    @extend_schema(request=ContactMergeBody, responses={201: MergeSerializer})
     def create(self, request: Request, contact: str) -> Response:
         """Merge another contact into this one: all it has is this one's then. 409 `cannot_merge` says why not."""
         kept, user = self.get_contact(), user_of(request)
-        body = MergeBody(data=request.data)
+        body = ContactMergeBody(data=request.data)
         body.is_valid(raise_exception=True)
         key = body.validated_data["contact"]
         other = Contact.objects.visible_to(user).filter(pk=key).first()

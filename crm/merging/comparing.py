@@ -93,7 +93,7 @@ def _facts(one: _Side, other: _Side) -> list[Line]:
     found = [Line(name, label, read(one), read(other)) for name, label, read in rows]
     for name, label in _counted().items():
         numbers = [getattr(side.contact, name) for side in (one, other)]
-        found.append(Line(name, label, *(str(number or "") for number in numbers)))
+        found.append(Line(name, label, str(numbers[0] or ""), str(numbers[1] or "")))
     return [line for line in found if line.first or line.second]
 
 

@@ -100,7 +100,7 @@ def _undo_consents(notes: Any, kept: Contact, restored: Contact) -> None:
     for purpose, channel in spoken:
         quiet &= ~Q(purpose=purpose, channel=channel)
     Consent.objects.filter(quiet, contact__in=both).delete()
-    Consent.objects.bulk_create(still_whole([unpacked(Consent, row) for row in rows]), ignore_conflicts=True)
+    Consent._base_manager.bulk_create(still_whole([unpacked(Consent, row) for row in rows]), ignore_conflicts=True)
     for purpose, channel in sorted(spoken):
         for contact in both:
             ledger.refresh(contact, purpose, channel)
@@ -123,7 +123,8 @@ def _who_shares(*contacts: Contact) -> set[int]:
     """These and whoever has a number in common with them."""
     found = {contact.pk for contact in contacts}
     keys = set(ContactPoint.objects.filter(contact__in=found, until=None).values_list("match_key", flat=True))
-    keys |= set(ChannelIdentity.objects.filter(contact__in=found).values_list("match_key", flat=True)) - {None}
+    accounts = ChannelIdentity.objects.filter(contact__in=found).values_list("match_key", flat=True)
+    keys |= {key for key in accounts if key}
     found |= set(ContactPoint.objects.filter(match_key__in=keys, until=None).values_list("contact_id", flat=True))
     return found | set(ChannelIdentity.objects.filter(match_key__in=keys).values_list("contact_id", flat=True))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, Model, QuerySet
 from django.utils.translation import gettext as _
 
 from crm.audit import log
@@ -86,8 +86,8 @@ def _step(rows: str) -> bool:
     if place is None:
         return False
     at_once = 50 if connection.vendor == "sqlite" else 400
-    model = ContactPoint if rows == Rows.POINTS else ChannelIdentity
-    batch = list(model._base_manager.filter(pk__gt=place.last_pk).order_by("pk")[:at_once])
+    model: type[Model] = ContactPoint if rows == Rows.POINTS else ChannelIdentity
+    batch: list[Any] = list(model._base_manager.filter(pk__gt=place.last_pk).order_by("pk")[:at_once])
     if not batch:
         if place.swept_pk < place.last_pk and clock.real() - place.swept_at > SWEEP:
             place.last_pk, place.swept_pk, place.swept_at = place.swept_pk, place.last_pk, clock.real()
@@ -110,10 +110,12 @@ def _place(rows: str) -> DuplicateSearch | None:
     return place
 
 
-def _sharing(batch: list[ContactPoint] | list[ChannelIdentity]) -> _Holders:
+def _sharing(batch: Iterable[ContactPoint | ChannelIdentity]) -> _Holders:
     """Who has what one of these rows says, by kind and canonical value."""
     holders: _Holders = defaultdict(set)
-    numbers, emails, user_ids = set(), set(), set()
+    numbers: set[str] = set()
+    emails: set[str] = set()
+    user_ids: set[str] = set()
     for row in batch:
         if isinstance(row, ChannelIdentity):
             numbers.add(row.match_key or "")

@@ -32,7 +32,7 @@ def plain(value: Any) -> Any:
     raise TypeError(f"A {type(value).__name__} cannot be kept with a merge yet.")
 
 
-def unpacked(model: type[Model], row: Mapping[str, Any]) -> Model:
+def unpacked[M: Model](model: type[M], row: Mapping[str, Any]) -> M:
     """The row, not saved. Columns that are gone meanwhile are left out, new ones have their default."""
     fields = [field for field in model._meta.concrete_fields if field.attname in row]
     return model(**{field.attname: field.to_python(row[field.attname]) for field in fields})
@@ -44,7 +44,7 @@ def value(model: type[Model], column: str, kept: Any) -> Any:
     return field.to_python(kept)
 
 
-def still_whole(rows: list[Model]) -> list[Model]:
+def still_whole[M: Model](rows: list[M]) -> list[M]:
     """Those whose foreign keys still point at something; a key that may be empty is emptied."""
     if not rows:
         return []

@@ -106,8 +106,9 @@ def _fields(constraint: BaseConstraint) -> set[str]:
     waiting: list[Any] = list(getattr(constraint, "expressions", ()))
     while waiting:
         part = waiting.pop()
-        if isinstance(part, F):
-            found.add(part.name)
+        name = getattr(part, "name", None)
+        if isinstance(part, F) and isinstance(name, str):
+            found.add(name)
         elif isinstance(part, str):
             found.add(part)
         elif isinstance(part, tuple | list):

@@ -83,7 +83,6 @@ def _locked(record: MergeRecord) -> tuple[MergeRecord, Contact]:
 def _bring_back(record: MergeRecord) -> Contact:
     """The contact that went, as it was; an external id that another one has by now is that one's."""
     [restored] = still_whole([unpacked(Contact, record.dropped)])
-    assert isinstance(restored, Contact)
     taken = Contact.objects.filter(external_id=restored.external_id)
     if restored.external_id is not None and taken.exists():
         restored.external_id = None

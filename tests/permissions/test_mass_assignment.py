@@ -37,6 +37,11 @@ BODIES = {
     "POST api:contact-event-list": {
         "kind": "call", "title": "Call", "text": "", "url": "", "at": "2026-05-04T10:00:00Z", "external_id": "c1",
     },
+    "POST api:contact-erasure-list": {"verified_by": "passport", "reason": ""},
+    "POST api:contact-export-list": {"verified_by": "passport", "reason": ""},
+    "POST api:contact-merge-list": {"contact": 0, "values": {}},
+    "POST api:contact-merge-undo": {},
+    "POST api:contact-split-list": {"identity": 0},
     "POST api:contact-point-list": {"kind": "email", "value": "a@b.test", "label": "", "is_primary": False},
     "PATCH api:contact-point-detail": {"label": "Home", "is_primary": True, "kind": "email", "value": "x@y.test"},
     "POST api:stage-list": {"name": "Lead", "colour": 1, "position": 1},
@@ -193,4 +198,4 @@ def test_p08_what_a_request_may_not_say_changes_nothing(record_property):
         unexpected += [(name, status, hostile_status)] * (status != hostile_status)
     record_property("routes", len(BODIES))
     assert unexpected == []
-    assert accepted >= len(BODIES) - 2  # a failed message cannot be cancelled, a tag not merged into none
+    assert accepted >= len(BODIES) - 4  # a failed message is not cancelled, nothing merged into none, no account split
