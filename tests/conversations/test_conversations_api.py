@@ -88,6 +88,7 @@ def test_a_poller_misses_nothing(api, manager):
     assert quiet.pk in ids(api.get("conversations/", updated_after=iso(long_ago)))
 
 
+@pytest.mark.covers("P03", "P04")
 def test_agents_see_what_their_role_shows_and_404_for_the_rest():
     team = TeamFactory()
     open_inbox, closed_inbox = InboxFactory(teams=[team], name="Sales"), InboxFactory()

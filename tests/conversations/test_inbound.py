@@ -281,6 +281,7 @@ class Boom(ValueError):
     pass
 
 
+@pytest.mark.covers("G21")
 @pytest.mark.parametrize("failing", [None, "record", "resolve", "database"])
 def test_logs_never_carry_words_names_or_numbers(inbox, monkeypatch, capfd, caplog, failing):
     def fails(*args, **kwargs):

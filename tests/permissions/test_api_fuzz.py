@@ -94,6 +94,7 @@ def fired_at(operation, mode, things, headers):
     return cases, ""
 
 
+@pytest.mark.covers("P09")
 def test_p09_whatever_fits_the_schema_or_does_not_is_answered_as_it_says(one_connection, record_property):
     world = World()
     headers = {"Authorization": f"Bearer {world.texts['manager']}"}

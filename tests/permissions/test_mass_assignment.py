@@ -158,10 +158,12 @@ def effect(world, route, method, body):
     return response.status_code, cells, new, refused
 
 
+@pytest.mark.covers("P08")
 def test_p08_the_table_of_bodies_knows_every_route_that_writes():
     assert {f"{method} {route.name}" for route, method in writable()} - NO_JSON == set(BODIES)
 
 
+@pytest.mark.covers("P08")
 def test_p08_what_a_request_may_not_say_changes_nothing(record_property):
     world, unexpected, accepted = World(), [], 0
     for route, method in writable():

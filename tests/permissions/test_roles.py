@@ -40,11 +40,13 @@ def test_the_groups_are_put_right_and_not_written_without_need(django_assert_max
         roles.write_groups()
 
 
+@pytest.mark.covers("A12")
 def test_managers_may_everything_but_write_the_audit_log():
     of_ours = Permission.objects.filter(content_type__app_label__in=roles.APPS)
     assert names(of_ours) - roles.permissions_of("manager") == roles.NEVER
 
 
+@pytest.mark.covers("A04")
 def test_nobody_else_may_what_is_for_managers():
     for model in ("crm.apitoken", "crm.user", "crm.team", "crm.auditentry", "conversations.whatsappaccount"):
         app, _dot, name = model.partition(".")
@@ -65,6 +67,7 @@ def test_a_users_rights_are_those_of_their_role_and_cost_no_query(role, django_a
         assert user.has_module_perms("crm")
 
 
+@pytest.mark.covers("A01")
 def test_a01_nothing_but_the_role_gives_rights():
     user = UserFactory(is_superuser=True)
     user.groups.add(Group.objects.get(name="manager"))

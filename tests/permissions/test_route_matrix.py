@@ -89,6 +89,7 @@ def is_redirect(route):
     return route.name == "admin:" and route.arguments == ["object_id"]
 
 
+@pytest.mark.covers("P01")
 def test_p01_every_route_has_its_line_and_every_line_its_route():
     names = {route.name for route in routes() if not route.page}
     models = {route.page[0] for route in routes() if route.page}
@@ -99,6 +100,7 @@ def test_p01_every_route_has_its_line_and_every_line_its_route():
     assert all(set(pages.split()) <= {"view", *MODEL_PAGES.values()} for pages in PAGES.values())
 
 
+@pytest.mark.covers("P01")
 def test_p01_the_table_knows_every_method():
     wrong = {
         route.name: (sorted(route.methods), sorted(ROUTES[route.name]))
@@ -109,6 +111,7 @@ def test_p01_the_table_knows_every_method():
     assert wrong == {}
 
 
+@pytest.mark.covers("P01", "P04", "I07", "A05")
 @pytest.mark.parametrize("part", ["api", "desk", "admin", "rest"])
 def test_p01_i07_a05_every_route_answers_every_role_as_the_table_says(world, part, record_property):
     wrong, cells = [], 0
@@ -128,6 +131,7 @@ def test_p01_i07_a05_every_route_answers_every_role_as_the_table_says(world, par
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.covers("P01", "P15")
 def test_p01_every_address_of_the_api_opens_to_its_scopes_only(world):
     wrong = []
     for route in of_the_api():
@@ -146,12 +150,14 @@ def test_p01_every_address_of_the_api_opens_to_its_scopes_only(world):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.covers("P01")
 def test_p01_a_browsers_session_opens_nothing_of_the_api(world):
     browser = world.browser("manager")
     found = {route.name: browser.get(route.address(**world.arguments(route))).status_code for route in of_the_api()}
     assert set(found.values()) == {401}
 
 
+@pytest.mark.covers("P02")
 def test_p02_an_address_that_does_not_say_what_it_is_about_is_closed(world, rf):
     """The default is deny."""
     for route in of_the_api():

@@ -143,6 +143,7 @@ def test_what_stops_the_number_stands_on_its_page(admin, inbox):
     assert "Stopped" in listed
 
 
+@pytest.mark.covers("W03")
 def test_refused_signatures_are_told_from_a_stranger_who_knocks(admin, inbox):
     now = clock.real()
     RefusedWebhooks.objects.create(day=now.date(), count=1200, last_at=now)
@@ -156,6 +157,7 @@ def test_refused_signatures_are_told_from_a_stranger_who_knocks(admin, inbox):
     assert states(admin.get(set_up(inbox)))["signature"] == "bad"
 
 
+@pytest.mark.covers("A07")
 def test_secrets_go_in_and_never_come_out(admin, posted, inbox):
     account = inbox.account
     assert posted(account_form(account), new_token="EAAG-another-token", new_secret="f" * 32).status_code == 302
@@ -201,6 +203,7 @@ def test_the_last_secret_is_not_retired_even_by_two_at_once(inbox):
         rotation.rotate(inbox.account, retire=[second.pk, first.pk])
 
 
+@pytest.mark.covers("A08")
 @pytest.mark.parametrize(
     ("field", "value"),
     [("new_token", "with space in it"), ("new_secret", "é" * 20), ("graph_base_url", "http://evil.example/"),

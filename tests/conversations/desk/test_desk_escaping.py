@@ -99,6 +99,7 @@ def everything_says(conversation, text):
         )
 
 
+@pytest.mark.covers("I01")
 @pytest.mark.django_db
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_no_payload_changes_the_shape_of_a_page(desk, conversation, payload):
@@ -118,6 +119,7 @@ def test_no_payload_changes_the_shape_of_a_page(desk, conversation, payload):
         assert raw not in page
 
 
+@pytest.mark.covers("I01")
 @pytest.mark.django_db
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_a_search_for_a_payload_is_shown_as_text(desk, payload):
@@ -127,6 +129,7 @@ def test_a_search_for_a_payload_is_shown_as_text(desk, payload):
     assert all(re.match(r"(/|https?://|#)", address) for address in hostile.addresses)
 
 
+@pytest.mark.covers("I02")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "JAVASCRIPT:x", "data:text/html,x", "//evil.test", "ftp://x", 7]
@@ -185,6 +188,7 @@ class Nesting(HTMLParser):
         self.is_sound &= bool(self.open) and self.open.pop() == tag
 
 
+@pytest.mark.covers("I01")
 @given(written)
 def test_formatting_loses_nothing_but_marks_and_adds_nothing_but_our_tags(text):
     page = str(formatted(text))
@@ -201,6 +205,7 @@ def text_as_html_keeps_it(text):
     return entities.unescape(entities.escape(text, quote=True))
 
 
+@pytest.mark.covers("I02")
 @pytest.mark.parametrize(
     ("text", "page"),
     [

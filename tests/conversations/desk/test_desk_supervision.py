@@ -47,6 +47,7 @@ def state():
     return [list(model.objects.order_by("pk").values_list()) for model in models]
 
 
+@pytest.mark.covers("A14")
 def test_it_shows_that_persons_list_and_nothing_else(looking, restricted, conversation, inbox, theirs):
     own = ConversationFactory(inbox=inbox, assignee=restricted)
     page = looking.get("/inbox/?view=all").content.decode()
@@ -71,6 +72,7 @@ def test_the_rows_are_the_ones_the_agent_gets(looking, sign_in, manager, restric
     assert seen == rows(sign_in(restricted))
 
 
+@pytest.mark.covers("A14")
 def test_a_banner_says_whose_inbox_it_is_in_the_managers_own_language(looking, restricted):
     page = looking.get("/inbox/").content.decode()
     assert 'data-testid="viewing-banner"' in page
@@ -86,6 +88,7 @@ def test_stopping_gives_the_manager_their_own_inbox_back(looking, conversation):
     assert f'id="row-{conversation.pk}"' in page
 
 
+@pytest.mark.covers("A14")
 @pytest.mark.parametrize("name", POSTS)
 def test_nothing_can_be_changed_meanwhile(looking, restricted, inbox, things, name):
     things = things(ConversationFactory(inbox=inbox, assignee=restricted))
@@ -96,6 +99,7 @@ def test_nothing_can_be_changed_meanwhile(looking, restricted, inbox, things, na
     assert state() == before
 
 
+@pytest.mark.covers("A14")
 def test_looking_leaves_no_trace(looking, restricted, inbox):
     own = ConversationFactory(inbox=inbox, assignee=restricted, inbound_count=3)
     note = MessageFactory(conversation=own)
@@ -126,6 +130,7 @@ def test_a_page_that_would_change_something_is_refused_meanwhile(looking, restri
     assert not ConversationRead.objects.exists()
 
 
+@pytest.mark.covers("A14")
 def test_nobody_but_managers_may(sign_in, agent, restricted, conversation):
     client = sign_in(agent)
     assert client.post(AS, {"user": restricted.pk}).status_code == 403
@@ -138,6 +143,7 @@ def test_nobody_but_managers_may(sign_in, agent, restricted, conversation):
     assert f'id="row-{conversation.pk}"' in page
 
 
+@pytest.mark.covers("A14")
 @pytest.mark.parametrize("change", [{"role": Role.AGENT}, {"role": Role.RESTRICTED}])
 def test_a_manager_who_is_one_no_longer_is_themselves_again(looking, manager, change, restricted, inbox):
     own = ConversationFactory(inbox=inbox, assignee=restricted)

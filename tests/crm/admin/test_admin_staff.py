@@ -34,6 +34,7 @@ def signed_in():
     return signed_in
 
 
+@pytest.mark.covers("A01")
 @pytest.mark.parametrize("role", ["agent", "restricted", "integrator"])
 @pytest.mark.parametrize(
     "address", ["/admin/", "/admin/crm/contact/", "/admin/crm/user/add/", "/admin/login/", "/admin/x/"]
@@ -66,6 +67,7 @@ def test_the_site_never_shows_djangos_own_sign_in(client):
     assert client.post("/admin/login/", {"username": "a", "password": "b"}).status_code == 302
 
 
+@pytest.mark.covers("A01")
 @pytest.mark.parametrize("field", ["is_superuser", "user_permissions", "groups", "password", "last_login", "id"])
 def test_rights_are_given_by_role_only(posted, factories, field):
     user = factories.UserFactory()
@@ -78,6 +80,7 @@ def test_rights_are_given_by_role_only(posted, factories, field):
     assert user.password == before
 
 
+@pytest.mark.covers("A01")
 @pytest.mark.parametrize("change", [{"role": "agent"}, {"is_active": None}])
 def test_nobody_changes_their_own_rights(posted, manager, factories, change):
     factories.UserFactory(manager=True)
@@ -90,6 +93,7 @@ def test_ones_own_name_can_be_changed(posted, manager):
     assert posted(of(manager), name="Marta V.").status_code == 302
 
 
+@pytest.mark.covers("U04")
 @pytest.mark.parametrize("change", [{"role": "agent"}, {"is_active": None}, {"email": "new@example.test"}])
 def test_whose_rights_change_signs_in_again(posted, signed_in, factories, change):
     other, third = factories.UserFactory.create_batch(2, manager=True)
@@ -107,6 +111,7 @@ def test_a_new_name_ends_no_session(posted, signed_in, factories):
     assert client.get("/admin/").status_code == 200
 
 
+@pytest.mark.covers("U04")
 def test_ticked_users_are_signed_out_everywhere(admin, signed_in, factories):
     other = factories.UserFactory(manager=True)
     clients = [signed_in(other), signed_in(other)]
@@ -159,6 +164,7 @@ def new_token(admin, whose, **values):
     )
 
 
+@pytest.mark.covers("A07", "P15")
 def test_a_token_is_shown_once_and_kept_as_a_digest(admin, factories):
     integrator = factories.UserFactory(integrator=True)
     page = new_token(admin, integrator)
@@ -196,6 +202,7 @@ def test_a_revoked_token_opens_nothing_and_stays_known(admin, factories):
     assert AuditEntry.objects.filter(action="revoked").count() == 1
 
 
+@pytest.mark.covers("A04")
 def test_a_token_is_neither_changed_nor_deleted(admin, factories):
     tokens.issue(factories.UserFactory(integrator=True), tokens.SCOPES[:1])
     token = ApiToken.objects.get()

@@ -3,6 +3,7 @@
 import json
 import logging
 
+import pytest
 import structlog
 from django.db import IntegrityError
 
@@ -24,6 +25,7 @@ def lines_of(write):
     return said
 
 
+@pytest.mark.covers("G21")
 def test_a_database_error_leaves_its_row_out():
     (line,) = lines_of([("anything", IntegrityError("Key (wa_id)=(34600111222) already exists: luna rota"))])
     assert "34600111222" not in json.dumps(line)

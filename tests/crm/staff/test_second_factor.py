@@ -125,6 +125,7 @@ def test_what_is_no_code_is_refused_in_words(signed_in, with_app, is_in, code):
     assert not is_in(client)
 
 
+@pytest.mark.covers("U01")
 def test_codes_are_not_for_guessing(signed_in, with_app, code_of, is_in):
     user = UserFactory()
     secret = with_app(signed_in(user))
@@ -149,6 +150,7 @@ def test_a_code_to_recover_with_opens_once(signed_in, with_app, is_in):
     assert codes[0] not in second.get("/accounts/codes/").content.decode()
 
 
+@pytest.mark.covers("U04")
 def test_u04_a_new_factor_ends_other_sessions_and_keeps_this_one(signed_in, with_app, is_in):
     user = UserFactory()
     other, client, bystander = signed_in(user), signed_in(user), signed_in(UserFactory())
@@ -174,12 +176,14 @@ def test_the_last_factor_of_an_agent_may_go_and_takes_the_codes_with_it(signed_i
     assert not Authenticator.objects.filter(user=user).exists()
 
 
+@pytest.mark.covers("A07")
 def test_secrets_are_encrypted_in_the_database(signed_in, with_app):
     user = UserFactory()
     secret = with_app(signed_in(user))
     assert secret not in str(list(Authenticator.objects.values_list("data", flat=True)))
 
 
+@pytest.mark.covers("A02")
 @pytest.mark.parametrize("path", ["/accounts/app/add/", "/accounts/passkeys/add/", "/accounts/password/"])
 def test_a02_what_opens_an_account_asks_again_who_it_is(signed_in, path):
     client = signed_in(UserFactory())
@@ -200,6 +204,7 @@ def test_asking_again_is_not_for_guessing(signed_in):
     assert answers[-2:] == [200, 429]
 
 
+@pytest.mark.covers("A02")
 def test_a02_a_manager_removes_the_factors_of_who_lost_them(signed_in, manager, with_app, is_in):
     user = UserFactory()
     theirs = signed_in(user)
@@ -213,6 +218,7 @@ def test_a02_a_manager_removes_the_factors_of_who_lost_them(signed_in, manager, 
     assert is_in(signed_in(user))
 
 
+@pytest.mark.covers("A02")
 @pytest.mark.parametrize("act", ["remove-factors", "invite"])
 def test_a02_one_cannot_do_that_for_oneself_nor_as_an_agent_nor_long_after_signing_in(signed_in, manager, act):
     user = UserFactory()

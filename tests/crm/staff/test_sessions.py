@@ -70,6 +70,7 @@ def test_the_list_says_where_and_ends_one_or_all_others(browser, enter, is_in):
     assert AuditEntry.objects.filter(action__in=["session_ended", "signed_out_everywhere"]).count() == 2
 
 
+@pytest.mark.covers("U04")
 def test_nobody_ends_anothers_session(browser, enter, is_in):
     client, victim = browser(), browser()
     enter(client, UserFactory().email)
@@ -80,6 +81,7 @@ def test_nobody_ends_anothers_session(browser, enter, is_in):
     assert is_in(victim)
 
 
+@pytest.mark.covers("U07")
 def test_signing_out_forgets_the_session(browser, enter):
     client = browser()
     enter(client, UserFactory().email)
@@ -112,6 +114,7 @@ def test_a_browser_in_words(agent, words):
     assert sessions.describe(agent) in (words, "Navegador desconocido")
 
 
+@pytest.mark.covers("U04")
 def test_u04_a_new_password_ends_all_other_sessions_and_tokens_if_asked(browser, enter, is_in):
     user = UserFactory()
     mine, other, bystander = browser(), browser(), browser()
@@ -155,6 +158,7 @@ def test_who_forgot_the_password_gets_a_link_that_works_once(browser, enter, is_
     assert opened(browser(), link_in(letter)) == link_in(letter)  # no form behind it any more
 
 
+@pytest.mark.covers("U02")
 def test_u02_an_unknown_address_is_answered_the_same(browser, letters, django_assert_max_num_queries):
     invited = UserFactory()
     invited.set_unusable_password()
@@ -181,6 +185,7 @@ def test_nobodys_letter_box_is_flooded(browser, letters):
     assert answers[-1] == 429
 
 
+@pytest.mark.covers("U04")
 @pytest.mark.parametrize("change", [{"is_active": False}, {"email": "other@example.test"}, {"password": "!"}])
 def test_a_link_dies_with_what_it_was_made_for(browser, letters, change):
     user = UserFactory()
@@ -199,6 +204,7 @@ def test_who_is_invited_chooses_a_password_and_is_in(browser, is_in, invite, new
     assert newcomer.check_password(NEW)
 
 
+@pytest.mark.covers("U09")
 def test_u09_an_invitation_works_once(browser, is_in, invite, newcomer):
     link = invite(newcomer, UserFactory(manager=True))
     first, second = browser(), browser()
@@ -211,6 +217,7 @@ def test_u09_an_invitation_works_once(browser, is_in, invite, newcomer):
     assert opened(browser(), link) == link
 
 
+@pytest.mark.covers("U09")
 def test_u09_role_and_address_are_the_inviters(browser, invite, newcomer):
     link = invite(newcomer, UserFactory(manager=True))
     client = browser()
@@ -221,6 +228,7 @@ def test_u09_role_and_address_are_the_inviters(browser, invite, newcomer):
     assert newcomer.email != "evil@example.test"
 
 
+@pytest.mark.covers("U09")
 def test_u09_an_invitation_is_for_one_account_ends_and_gives_way_to_the_next(browser, invite, newcomer, monkeypatch):
     manager, other = UserFactory(manager=True), UserFactory()
     link, theirs = invite(newcomer, manager), invite(other, manager)
@@ -243,6 +251,7 @@ def test_managers_land_in_the_administration_and_integrators_at_their_account(br
     assert enter(browser(), UserFactory(integrator=True).email)["Location"] == "/accounts/"
 
 
+@pytest.mark.covers("I10", "P17")
 def test_pages_of_the_account_are_strict_and_kept_by_no_cache(browser, enter):
     client = browser()
     for path in ("/accounts/login/", "/accounts/forgotten/", "/accounts/reset/MQ/x-y/", "/accounts/invitation/MQ/x/"):

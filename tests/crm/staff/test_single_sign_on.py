@@ -88,6 +88,7 @@ def test_a_verified_address_of_a_user_opens_the_account(idp, enter_there, is_in)
     assert "code_verifier" in idp.asked[0]  # PKCE: a code that somebody else fetched is of no use
 
 
+@pytest.mark.covers("U08")
 @pytest.mark.parametrize("verified", [False, None, "false", "true", 1, []])
 def test_u08_an_address_that_is_not_verified_merges_nothing(idp, enter_there, is_in, verified):
     UserFactory(email=ANA["email"])
@@ -98,6 +99,7 @@ def test_u08_an_address_that_is_not_verified_merges_nothing(idp, enter_there, is
     assert 'role="alert"' in client.get("/accounts/login/").content.decode()
 
 
+@pytest.mark.covers("U08")
 @pytest.mark.parametrize("person", [{"email": "stranger@example.test"}, {"email": ""}, {"email": "ana@evil.test"}])
 def test_u08_nobody_signs_up(idp, enter_there, is_in, person):
     UserFactory(email=ANA["email"])
@@ -107,6 +109,7 @@ def test_u08_nobody_signs_up(idp, enter_there, is_in, person):
     assert User.objects.count() == 1
 
 
+@pytest.mark.covers("U08")
 def test_u08_without_the_state_of_this_browser_nothing_happens(idp, browser, is_in):
     UserFactory(email=ANA["email"])
     client, other = browser(), browser()
@@ -117,6 +120,7 @@ def test_u08_without_the_state_of_this_browser_nothing_happens(idp, browser, is_
     assert not idp.asked
 
 
+@pytest.mark.covers("U08")
 def test_u08_who_was_here_before_is_known_by_the_providers_name_for_them_and_not_by_the_address(
     idp, enter_there, is_in
 ):
