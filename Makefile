@@ -37,9 +37,10 @@ faults-quick: ## a little of every fault
 	@scripts/install.sh dev
 	$(PY) -m tests.faults --profile quick --overlap
 
-fuzz: ## throw made-up requests at every operation of the API for a quarter of an hour
+fuzz: ## throw made-up requests at every operation of the API and mutated bodies at the webhook's address, half an hour
 	@scripts/machine.sh
 	@scripts/install.sh dev
+	LOG_LEVEL=ERROR MUTATIONS=20000 $(PY) -m pytest -s tests/hardening/test_mutated_bodies.py tests/hardening/test_every_field.py
 	FUZZ_EXAMPLES=250 FUZZ_SECONDS=3600 $(PY) -m pytest -s tests/permissions/test_api_fuzz.py
 
 bench: ## measure everything beside its limit and its peers (25 minutes, 7 GB in var/bench); writes docs/benchmarks.md

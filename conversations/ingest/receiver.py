@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import parse_qs
 
 from django.conf import settings
+from django.http.request import split_domain_port, validate_host
 
 from conversations.ingest.batcher import Overloaded, batcher
 from conversations.ingest.deadlines import deadlines
@@ -34,6 +36,7 @@ class _Refused(Exception):
 async def receive_webhook(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """ASGI callable: GET answers Meta's handshake, POST takes a webhook."""
     try:
+        _check_host(scope["headers"])
         if scope["method"] == "GET":
             text = await _handshake(scope)
         elif scope["method"] == "POST":
@@ -84,6 +87,12 @@ async def _take(scope: dict[str, Any], receive: Any) -> str:
         raise _Refused(503, "try again later") from error
     tallies.note_event(signer_ids)
     return "ok"
+
+
+def _check_host(headers: Iterable[tuple[bytes, bytes]]) -> None:
+    for name, value in headers:
+        if name == b"host" and not validate_host(split_domain_port(value.decode("latin-1"))[0], settings.ALLOWED_HOSTS):
+            raise _Refused(400, "not our host")
 
 
 def _check(declared: bytes, content_type: bytes) -> None:

@@ -97,6 +97,7 @@ def test_what_is_dropped_in_time_is_not_given_up_and_the_rest_is():
     assert over == ["late", "late in the next loop"]
 
 
+@pytest.mark.covers("F21", "W16")
 def test_a_sender_that_trickles_is_408(inbox, writer, fresh_keys, monkeypatch):
     monkeypatch.setattr(receiver, "READ_SECONDS", 0.05)
     sent = []

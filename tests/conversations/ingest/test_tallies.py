@@ -28,6 +28,7 @@ def tallies(monkeypatch):
 @pytest.mark.sqlite_too
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("fresh_keys", "writer")
+@pytest.mark.covers("F24")
 def test_refused_webhooks_handshakes_and_events_are_counted(inbox, tallies):
     wrong = [(b"x-hub-signature-256", b"sha256=" + b"0" * 64)]
     for _ in range(5):
@@ -45,6 +46,7 @@ def test_refused_webhooks_handshakes_and_events_are_counted(inbox, tallies):
 
 
 @pytest.mark.django_db
+@pytest.mark.covers("F24", "W16")
 def test_a_flood_of_bad_signatures_is_written_in_a_few_statements(tallies):
     async def flood():
         for _ in range(FLOOD):
@@ -58,6 +60,7 @@ def test_a_flood_of_bad_signatures_is_written_in_a_few_statements(tallies):
     assert RefusedWebhooks.objects.get().count == 2 * FLOOD
 
 
+@pytest.mark.covers("F24")
 def test_many_requests_are_one_writing(tallies, monkeypatch):
     written, stored = threading.Event(), []
 

@@ -1,0 +1,410 @@
+"""The door for webhooks: who may speak, in what form, how much; whoever may not leaves nothing behind."""
+
+import asyncio
+import gzip
+import hashlib
+import hmac
+import json
+import urllib.parse
+
+import pytest
+import structlog
+from django.db import connection
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+
+from conversations.graphapi import signature
+from conversations.graphapi.signature import sign
+from conversations.inboxes.models import AppSecret
+from conversations.ingest import batcher as batching
+from conversations.ingest import keyring, lanes, pipeline, reading, receiver, storing
+from conversations.ingest.keyring import key_ring
+from conversations.ingest.models import EventItem, RefusedWebhooks, WebhookEvent
+from conversations.messaging.models import Message, ParkedUpdate
+from crm.contacts.models import Contact
+from crm.foundation import clock, work
+from crm.staff.middleware import address_of
+from tests.factories import AccountFactory, InboxFactory
+from tests.hardening.mutations import nested
+from tests.webhooks import ANA, DISPLAY, SECRET, ask, body, call, change, messages, recorded, text
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("inbox", "fresh_keys", "writer")]
+
+BODY = json.dumps(recorded("text"), ensure_ascii=False).encode()
+NAME = b"x-hub-signature-256"
+GOOD = sign(SECRET, BODY).encode()
+MB = 1024 * 1024
+LIMIT = 4 * MB
+
+
+def signed(raw, secret=SECRET):
+    return [(NAME, sign(secret, raw).encode())]
+
+
+@pytest.fixture
+def nothing_done(monkeypatch, inbox, fresh_keys, writer):
+    """After the test: nothing was queued, stored, rung for or parsed, and no table has a row."""
+    done = []
+    monkeypatch.setattr(batching.Batcher, "put", lambda *args, **kwargs: done.append("queued"))
+    monkeypatch.setattr(storing, "store", lambda received: done.append("stored"))
+    monkeypatch.setattr(work, "ring", lambda *args, **kwargs: done.append("rung"))
+    for module in (reading, pipeline):
+        monkeypatch.setattr(module, "load", lambda raw: done.append("parsed"))
+    monkeypatch.setattr(lanes, "lane_of", lambda raw: done.append("parsed"))
+    key_ring.refresh()
+    with CaptureQueriesContext(connection) as queries:
+        yield
+    assert done == []
+    assert len(queries) == 0
+    for model in (WebhookEvent, EventItem, RefusedWebhooks, Message, Contact, ParkedUpdate):
+        assert not model.objects.exists()
+
+
+@pytest.mark.covers("W01", "W02", "W04", "W05", "F24")
+@pytest.mark.usefixtures("nothing_done")
+@pytest.mark.parametrize(
+    "headers",
+    [
+        [],
+        [(NAME, b"")],
+        [(NAME, b"sha256=")],
+        signed(BODY, "the secret of another app"),
+        [(NAME, b"sha256=" + hmac.new(b"", BODY, hashlib.sha256).hexdigest().encode())],
+        [(NAME, GOOD.upper())],
+        [(NAME, GOOD), (NAME, GOOD)],
+        [(NAME, GOOD + b", " + GOOD)],
+        [(NAME, "sha256=é".encode() * 8)],
+        [(b"x-hub-signature", b"sha1=" + hmac.new(SECRET.encode(), BODY, hashlib.sha1).hexdigest().encode())],
+    ],
+    ids=["none", "empty", "prefix", "another app", "empty key", "upper case", "two", "list", "not ascii", "sha-1"],
+)
+def test_without_our_signature_a_webhook_is_401_and_does_nothing_at_all(headers):
+    assert ask(BODY, headers=headers)[0] == 401
+
+
+@pytest.mark.covers("W02", "W14")
+def test_the_secret_of_another_account_of_ours_opens_nothing_but_its_own(inbox):
+    other = InboxFactory(account=AccountFactory(waba_id="310000000000009", app_secret="theirs"), phone_number_id="329")
+    key_ring.forget()
+    assert ask(BODY, headers=signed(BODY, "theirs"))[0] == 200
+    assert WebhookEvent.objects.get().signer_ids == [other.account_id]
+    pipeline.drain()
+    assert WebhookEvent.objects.get().state == "quarantined"
+    assert not inbox.conversations.exists()
+    assert not other.conversations.exists()
+    assert not Contact.objects.exists()
+    AppSecret.objects.filter(account=other.account).update(is_active=False)
+    key_ring.forget()
+    assert ask(BODY, headers=signed(BODY, "theirs"))[0] == 401
+    assert WebhookEvent.objects.count() == 1
+
+
+@pytest.mark.covers("W03", "W04")
+@pytest.mark.parametrize("secret", [None, "", " ", "\t\n "])
+def test_an_account_without_a_secret_takes_nothing_however_it_is_signed(inbox, secret):
+    AppSecret.objects.all().delete()
+    if secret is not None:
+        AppSecret.objects.create(account=inbox.account, secret=secret)
+    key_ring.forget()
+    for key in {b"", b" ", (secret or "").encode()}:
+        mark = b"sha256=" + hmac.new(key, BODY, hashlib.sha256).hexdigest().encode()
+        assert ask(BODY, headers=[(NAME, mark)])[0] == 401
+    with pytest.raises(ValueError, match="empty"):
+        sign(secret or "", BODY)
+    assert not WebhookEvent.objects.exists()
+
+
+@pytest.mark.covers("W07", "W08")
+@pytest.mark.usefixtures("nothing_done")
+@pytest.mark.parametrize(
+    "changed",
+    [
+        BODY[:-1],
+        BODY + b" ",
+        BODY.replace(b": ", b":", 1),
+        BODY.replace(b"Hola", b"hola"),
+        json.dumps(recorded("text")).encode(),
+        json.dumps(recorded("text"), ensure_ascii=False, sort_keys=True).encode(),
+        b"\xef\xbb\xbf" + BODY,
+    ],
+    ids=["shorter", "a space", "fewer spaces", "one letter", "escaped", "keys in order", "a byte order mark"],
+)
+def test_any_other_bytes_than_the_signed_ones_are_401(changed):
+    assert changed != BODY
+    assert ask(changed, headers=[(NAME, GOOD)])[0] == 401
+
+
+@pytest.mark.covers("W08")
+def test_text_escaped_as_meta_does_it_is_taken_and_read():
+    raw = b'"\\u00a1Ol\\u00e9! \\ud83d\\ude97 https:\\/\\/example.com"'
+    escaped = json.dumps(messages(text("w", "@"))).encode().replace(b'"@"', raw)
+    assert ask(escaped)[0] == 200
+    pipeline.drain()
+    assert Message.objects.get().text == "¡Olé! 🚗 https://example.com"
+
+
+@pytest.mark.covers("W09")
+def test_signatures_and_tokens_are_compared_whole_as_bytes_with_every_secret(monkeypatch, inbox):
+    for number in range(3):
+        AppSecret.objects.create(account=inbox.account, secret=f"another-{number}")
+    key_ring.refresh()
+    compared, real = [], hmac.compare_digest
+
+    def compare(given, known):
+        compared.append((given, known))
+        return real(given, known)
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    first = b"sha256=" + (b"1" if GOOD[7:8] != b"1" else b"2") + GOOD[8:]
+    last = GOOD[:-1] + (b"1" if GOOD[-1:] != b"1" else b"2")
+    for header in (GOOD, first, last):
+        compared.clear()
+        key_ring.signers(header, BODY)
+        assert len(compared) == 4, "no secret is skipped, wherever the first difference is"
+        assert {len(given) == len(known) == 71 for given, known in compared} == {True}
+        key_ring.verified_by("x" * 8)
+    assert all(type(one) is bytes for pair in compared for one in pair)
+    assert signature.hmac is keyring.hmac is hmac
+
+
+@pytest.mark.covers("W10")
+@pytest.mark.parametrize("headers", [[], signed(BODY, "wrong"), [(NAME, GOOD[:-1])]], ids=["none", "wrong", "short"])
+def test_answer_and_log_of_a_bad_signature_tell_nothing(headers, capfd, caplog):
+    with structlog.testing.capture_logs() as lines:
+        status, answered, content, _read = ask(BODY, headers=headers)
+    told = content.decode() + repr(answered) + repr(lines) + caplog.text + "".join(capfd.readouterr())
+    assert status == 401
+    for private in (GOOD[7:].decode(), SECRET, "Hola", ANA, "wamid", *[value.decode() for _name, value in headers]):
+        assert private not in told
+
+
+@pytest.mark.covers("W12")
+@pytest.mark.parametrize("challenge", ["<script>alert(1)</script>", "1 2", "１２３", "1\r\nX: y", "-1", "a" * 201])
+def test_the_handshake_echoes_nothing_but_letters_and_digits_as_plain_text(inbox, challenge):
+    def shake(challenge):
+        values = {"hub.mode": "subscribe", "hub.verify_token": inbox.account.verify_token, "hub.challenge": challenge}
+        return ask(b"", "GET", [], urllib.parse.urlencode(values))
+
+    for given, expected in ((challenge, 400), ("1158201444", 200)):
+        status, headers, content, _read = shake(given)
+        assert status == expected
+        assert headers[b"content-type"] == b"text/plain; charset=utf-8"
+        assert headers[b"x-content-type-options"] == b"nosniff"
+        assert content == (b"1158201444" if expected == 200 else b"malformed challenge")
+    assert not WebhookEvent.objects.exists()
+
+
+@pytest.mark.covers("W15")
+@pytest.mark.usefixtures("nothing_done")
+@pytest.mark.parametrize(
+    ("method", "kind", "status"),
+    [
+        *[(method, b"application/json", 405) for method in ("PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "HEAD", "X")],
+        *[
+            ("POST", kind, 415)
+            for kind in (b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=b", b"text/plain", b"x")
+        ],
+    ],
+)
+def test_other_methods_and_kinds_of_content_are_refused_though_they_are_signed(method, kind, status):
+    assert ask(BODY, method, headers=[(NAME, GOOD), (b"content-type", kind)])[0] == status
+
+
+@pytest.mark.covers("W18")
+@pytest.mark.usefixtures("nothing_done")
+@pytest.mark.parametrize("host", [b"evil.test", b"localhost.evil.test", b"", b"a b", b"\xff", b"localhost:80:80"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_host_that_is_not_ours_is_400(host, method):
+    assert ask(BODY, method, headers=[(NAME, GOOD), (b"host", host)])[0] == 400
+    assert ask(BODY, method, headers=[(b"host", b"localhost"), (NAME, GOOD), (b"host", host)])[0] == 400
+
+
+@pytest.mark.covers("W18")
+@pytest.mark.parametrize("host", [b"localhost", b"127.0.0.1:8000", b"LOCALHOST:443"])
+def test_our_own_hosts_are_taken(host):
+    assert ask(BODY, headers=[(NAME, GOOD), (b"host", host)])[0] == 200
+
+
+@pytest.mark.covers("W17")
+@pytest.mark.usefixtures("nothing_done")
+def test_headers_about_where_one_comes_from_open_nothing():
+    forged = [(name, b"127.0.0.1") for name in (b"x-forwarded-for", b"forwarded", b"x-real-ip", b"x-forwarded-host")]
+    assert ask(BODY, headers=forged)[0] == 401
+    assert ask(b"", "GET", forged, "hub.mode=subscribe&hub.challenge=1&hub.verify_token=x")[0] == 403
+
+
+@pytest.mark.covers("W17")
+@pytest.mark.parametrize(
+    ("behind_proxy", "noted", "expected"),
+    [
+        (False, "10.0.0.1", "203.0.113.9"),
+        (False, "127.0.0.1, 10.0.0.1", "203.0.113.9"),
+        (True, "127.0.0.1, 198.51.100.7", "198.51.100.7"),
+        (True, "", "203.0.113.9"),
+        (True, "198.51.100.7, <script>", None),
+    ],
+)
+def test_limits_count_the_real_peer_or_what_our_one_proxy_noted(settings, behind_proxy, noted, expected):
+    settings.BEHIND_PROXY = behind_proxy
+    request = RequestFactory().get("/", REMOTE_ADDR="203.0.113.9", headers={"X-Forwarded-For": noted})
+    assert address_of(request) == expected
+
+
+@pytest.mark.covers("W17", "P19")
+def test_a_forged_address_does_not_dodge_the_limit_of_the_api(settings, client, monkeypatch):
+    settings.API_PER_ADDRESS = 2
+    at = clock.real()
+    monkeypatch.setattr(clock, "real", lambda: at)  # all of it within one minute
+    forged = [{"X-Forwarded-For": f"10.9.8.{number}"} for number in range(4)]
+    asked = [client.get("/api/v1/contacts/", headers=one, REMOTE_ADDR="203.0.113.77") for one in forged]
+    assert [answer.status_code for answer in asked] == [401, 401, 429, 429]
+    assert int(asked[-1].headers["Retry-After"]) > 0
+
+
+@pytest.mark.covers("W22")
+@pytest.mark.usefixtures("nothing_done")
+def test_the_address_is_the_same_for_everybody_and_knowing_it_gives_nothing(inbox):
+    assert receiver.PATH == "/webhooks/whatsapp/"
+    own = [str(inbox.account_id), inbox.account.waba_id, inbox.phone_number_id, inbox.account.verify_token, SECRET]
+    assert not any(secret in receiver.PATH for secret in own)
+    assert ask(b"", "GET", [])[0] == 403
+    assert ask(BODY, headers=[])[0] == 401
+    every_id = urllib.parse.urlencode({"hub.mode": "subscribe", "hub.verify_token": DISPLAY, "hub.challenge": "1"})
+    assert ask(b"", "GET", [], every_id)[0] == 403
+
+
+# --- how much ---
+
+
+async def pour(size, *, declared=None, piece=64 * 1024, extra=(), method="POST"):
+    """Send `size` spaces in pieces and count what is read of them: (status, bytes taken in)."""
+    taken, sent = 0, []
+
+    async def receive():
+        nonlocal taken
+        part = min(piece, size - taken)
+        taken += part
+        return {"type": "http.request", "body": b" " * part, "more_body": taken < size}
+
+    async def send(message):
+        sent.append(message)
+
+    headers = [*extra] + ([(b"content-length", str(declared).encode())] if declared is not None else [])
+    await receiver.receive_webhook({"method": method, "query_string": b"", "headers": headers}, receive, send)
+    return sent[0]["status"], taken
+
+
+@pytest.mark.covers("F21")
+@pytest.mark.parametrize("size", [2_621_440, 2_621_441, 3 * MB, LIMIT])
+@pytest.mark.parametrize("declares", [True, False], ids=["with its length", "in pieces"])
+def test_what_meta_may_send_is_taken_whole_and_processed(size, declares):
+    few = json.dumps(messages(text("w", "grande")), ensure_ascii=False).encode()
+    raw = few[:-1] + b" " * (size - len(few)) + b"}"
+    headers = signed(raw) + ([(b"content-length", str(size).encode())] if declares else [])
+    assert ask(raw, headers=headers, chunk=64 * 1024)[0] == 200
+    pipeline.drain()
+    assert WebhookEvent.objects.get().body == raw
+    assert Message.objects.get().text == "grande"
+
+
+@pytest.mark.covers("F21", "W16")
+@pytest.mark.usefixtures("nothing_done")
+@pytest.mark.parametrize("size", [LIMIT + 1, 50 * MB])
+@pytest.mark.parametrize("declared", ["truly", "not", "as less"])
+def test_more_is_413_and_no_more_than_the_limit_is_ever_held(size, declared):
+    length = {"truly": size, "not": None, "as less": 10}[declared]
+    status, taken = asyncio.run(pour(size, declared=length, extra=[(NAME, GOOD)]))
+    assert status == 413
+    assert taken <= (0 if declared == "truly" else LIMIT + 64 * 1024)
+
+
+@pytest.mark.covers("F21", "W16")
+@pytest.mark.usefixtures("nothing_done")
+def test_a_byte_at_a_time_is_408_when_the_time_for_reading_is_over(monkeypatch):
+    monkeypatch.setattr(receiver, "READ_SECONDS", 0.2)
+
+    async def slowly():
+        sent = []
+
+        async def receive():
+            await asyncio.sleep(0)  # others have their turn; the time for reading goes by all the same
+            return {"type": "http.request", "body": b" ", "more_body": True}
+
+        async def send(message):
+            sent.append(message)
+
+        scope = {"method": "POST", "query_string": b"", "headers": [(NAME, GOOD)]}
+        await asyncio.wait_for(receiver.receive_webhook(scope, receive, send), 30)
+        return sent[0]["status"]
+
+    assert asyncio.run(slowly()) == 408
+
+
+@pytest.mark.covers("F21")
+def test_compressed_bytes_are_never_blown_up():
+    bomb = gzip.compress(b" " * (64 * MB), 1)
+    encoded = [(b"content-encoding", b"gzip")]
+    assert ask(bomb, headers=encoded)[0] == 401
+    assert ask(bomb, headers=signed(bomb) + encoded)[0] == 200
+    pipeline.drain()
+    event = WebhookEvent.objects.get()
+    assert (event.state, event.body) == ("quarantined", bomb)
+
+
+@pytest.mark.covers("F22")
+@pytest.mark.parametrize(("depth", "ends"), [(100, "processed"), (1_000, "either"), (100_000, "quarantined")])
+def test_deep_json_is_200_and_set_aside_if_it_cannot_be_read(depth, ends):
+    """How deep Python's own parser goes depends on its version: a thousand levels are read and cut off, or set aside."""
+    value = {"id": "w", "from": ANA, "type": "deep", "deep": "@"}
+    deep = json.dumps(nested(depth)).encode() if depth == 100 else b"[" * depth + b"]" * depth
+    raw = json.dumps(messages(value, text("w.after"))).encode().replace(b'"@"', deep)
+    assert ask(raw)[0] == 200
+    pipeline.drain()
+    event = WebhookEvent.objects.get()
+    assert event.body == raw
+    assert event.state == ends or (ends == "either" and event.state in ("processed", "quarantined"))
+    assert Message.objects.count() == (2 if event.state == "processed" else 0)
+
+
+@pytest.mark.covers("F22")
+@pytest.mark.usefixtures("nothing_done")
+@pytest.mark.parametrize("depth", [100, 1_000, 100_000])
+def test_deep_json_without_our_signature_is_401_unparsed(depth):
+    raw = b"[" * depth + b"]" * depth
+    assert ask(raw, headers=[])[0] == 401
+    assert ask(raw, headers=signed(raw, "another"))[0] == 401
+
+
+@pytest.mark.covers("F24", "W16")
+def test_hundreds_of_bad_webhooks_beside_good_ones_write_nothing_and_hold_nothing_up(monkeypatch):
+    stored, real = [], storing.store
+    monkeypatch.setattr(storing, "store", lambda received: (stored.extend(received), real(received)))
+    good = [json.dumps(body(change(messages=[text(f"w.{number}")]))).encode() for number in range(20)]
+
+    async def flood():
+        bad = [call(BODY, headers=signed(BODY, "wrong") if number % 2 else []) for number in range(400)]
+        fine = [call(raw) for raw in good]
+        mixed = [one for number in range(20) for one in (*bad[number * 20 : number * 20 + 20], fine[number])]
+        return [status for status, *_ in await asyncio.gather(*mixed)]
+
+    answers = asyncio.run(flood())
+    assert answers == ([401] * 20 + [200]) * 20
+    assert sorted(raw for raw, _mark, _signers in stored) == sorted(good)
+    assert WebhookEvent.objects.count() == 20
+    assert not RefusedWebhooks.objects.exists(), "counted in memory, written every few seconds"
+
+
+@pytest.mark.covers("F27", "W14")
+@pytest.mark.parametrize("phone", ["", "elsewhere", None, 5])
+def test_a_number_that_is_not_ours_is_200_and_set_aside_and_comes_back_when_it_is_connected(inbox, phone):
+    raw = json.dumps(body(change(messages=[text("w")], phone=phone))).encode()
+    assert ask(raw)[0] == 200
+    pipeline.drain()
+    event = WebhookEvent.objects.get()
+    assert (event.state, event.items.get().outcome) == ("quarantined", "quarantined")
+    assert not inbox.conversations.exists()
+    assert not Contact.objects.exists()
+    if phone == "elsewhere":
+        new = InboxFactory(account=inbox.account, phone_number_id=phone)
+        pipeline.replay([event.pk])
+        assert new.conversations.get().messages.get().external_id == "w"
