@@ -4,6 +4,7 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, viewsets
 
+from catalog.products.filters import ProductFilter
 from catalog.products.models import Product
 from crm.staff.endpoint import Endpoint
 
@@ -29,4 +30,5 @@ class ProductViewSet(Endpoint, viewsets.ModelViewSet[Product]):
     queryset = Product.objects.all()
     serializer_class = ProductSerializer
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    filterset_class = ProductFilter
     lookup_value_regex = "[0-9]{1,18}"

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from conversations.answers import editing
+from conversations.answers.filters import CannedAnswerFilter
 from conversations.answers.models import CannedAnswer
 from conversations.channels.whatsapp import limits
 from crm.staff.endpoint import Endpoint, user_of
@@ -48,6 +49,7 @@ class CannedAnswerViewSet(Endpoint, viewsets.ModelViewSet[CannedAnswer]):
     resource = "canned-answers"
     queryset = CannedAnswer.objects.all()
     serializer_class = CannedAnswerSerializer
+    filterset_class = CannedAnswerFilter
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"
 

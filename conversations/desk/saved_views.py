@@ -52,13 +52,13 @@ def query_of(view: SavedView) -> ViewQuery:
 
 
 def may_change(view: SavedView, user: User) -> bool:
-    """Their own; those of a team only managers and who made them."""
-    return view.owner_id == user.pk or (view.team_id is not None and user.is_manager)
+    """Their own; those of a team also who may change what others made."""
+    return view.owner_id == user.pk or (view.team_id is not None and user.has_perm("crm.moderate"))
 
 
 def teams_of(user: User) -> Any:
     """The teams for which this user may save a view."""
-    return Team.objects.all() if user.is_manager else Team.objects.filter(memberships__user=user)
+    return Team.objects.all() if user.sees_everything else Team.objects.filter(memberships__user=user)
 
 
 def save(user: User, name: str, query: ViewQuery, team: Team | None) -> SavedView:

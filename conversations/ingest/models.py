@@ -48,7 +48,7 @@ class WebhookEvent(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"webhook event {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def body(self) -> bytes:

@@ -184,7 +184,7 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"conversation {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def tag_pairs(self) -> list[tuple[str, int]]:

@@ -167,7 +167,7 @@ class Message(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"message {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def sort_key(self) -> str:
@@ -248,4 +248,4 @@ class ParkedUpdate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for a message not seen yet"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -74,9 +74,15 @@ def record(
         action=action,
         model=subject._meta.label_lower if subject is not None else "",
         object_id=str(subject.pk) if subject is not None else "",
-        object_name=str(subject)[:200] if subject is not None else "",
+        object_name=_name_of(subject) if subject is not None else "",
         changes={name: list(values) for name, values in changes.items()},
     )
+
+
+def _name_of(subject: models.Model) -> str:
+    """None for what is called by its kind and number, which readers see in their own language."""
+    name = str(subject)
+    return "" if name == f"{subject._meta.verbose_name} {subject.pk}" else name[:200]
 
 
 def snapshot(subject: models.Model) -> dict[str, Any]:

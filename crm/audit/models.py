@@ -70,4 +70,4 @@ class AuditEntry(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.model} {self.object_id}".strip()
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -17,7 +17,7 @@ from unfold.decorators import display
 
 from crm.audit.log import difference
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.contacts import attributes, notes, profile
 from crm.contacts.forms import (
     ATTRIBUTE,
@@ -225,9 +225,9 @@ class ContactAdmin(AuditedAdmin):
         return [contact.title, contact.phone or "—"]
 
     @display(description=gettext_lazy("kind"), label={"person": "", "employee": "info", "group": "warning"})
-    def kind_word(self, contact: Contact) -> tuple[str, str]:
+    def kind_word(self, contact: Contact) -> Labelled:
         """A person, an employee or a group."""
-        return contact.kind, contact.get_kind_display()
+        return Labelled(contact.kind, str(contact.get_kind_display()))
 
     @display(description=gettext_lazy("tags"))
     def tag_names(self, contact: Contact) -> SafeString:

@@ -11,7 +11,7 @@ from rest_framework.generics import get_object_or_404
 
 from crm.contacts import attributes, notes, profile
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.filters import ContactFilter
+from crm.contacts.filters import AttributeFilter, ContactFilter, TagFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactNote, CustomAttribute, Tag
 from crm.staff.endpoint import Endpoint, user_of
 
@@ -208,6 +208,7 @@ class TagViewSet(Endpoint, viewsets.ModelViewSet[Tag]):
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    filterset_class = TagFilter
     lookup_value_regex = ID_PATTERN
 
 
@@ -320,6 +321,7 @@ class AttributeViewSet(Endpoint, viewsets.ModelViewSet[CustomAttribute]):
     queryset = CustomAttribute.objects.all()
     serializer_class = AttributeSerializer
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    filterset_class = AttributeFilter
     lookup_value_regex = ID_PATTERN
 
     def perform_destroy(self, instance: CustomAttribute) -> None:

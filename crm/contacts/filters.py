@@ -4,7 +4,7 @@ import django_filters  # type: ignore[import-untyped]
 from django.db.models import Q
 
 from crm.contacts import phones, profile
-from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet
+from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet, CustomAttribute, Tag
 
 
 class ContactFilter(django_filters.FilterSet):
@@ -42,3 +42,26 @@ class ContactFilter(django_filters.FilterSet):
         """Those who have it; nobody if there is none of this name."""
         tag = profile.find_tag(value)
         return queryset.filter(contact_tags__tag=tag) if tag else queryset.none()
+
+
+class TagFilter(django_filters.FilterSet):
+    """`?search=`."""
+
+    search = django_filters.CharFilter(
+        field_name="name", lookup_expr="icontains", max_length=50, help_text="A part of the name, whatever its case."
+    )
+
+    class Meta:
+        model = Tag
+        fields: tuple[str, ...] = ()
+
+
+class AttributeFilter(django_filters.FilterSet):
+    """`?key=&type=`."""
+
+    key = django_filters.CharFilter(max_length=50, help_text="Exactly.")
+    type = django_filters.ChoiceFilter(choices=CustomAttribute.Type.choices)
+
+    class Meta:
+        model = CustomAttribute
+        fields: tuple[str, ...] = ()

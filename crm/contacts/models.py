@@ -226,8 +226,8 @@ class ContactNote(models.Model):
         return self.author_id == user.pk
 
     def may_go(self, user: User) -> bool:
-        """Who wrote a note, and managers, may delete it."""
-        return self.is_by(user) or user.is_manager
+        """Who wrote a note may delete it, and who may change what others made."""
+        return self.is_by(user) or user.has_perm("crm.moderate")
 
 
 class ContactChange(models.Model):

@@ -21,7 +21,7 @@ from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilt
 from unfold.decorators import action, display
 
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.foundation import clock
 from crm.staff import members, passwords, roles, secondfactor, tokens
 from crm.staff.forms import TeamForm, TokenForm, UserForm
@@ -167,9 +167,9 @@ class UserAdmin(AuditedAdmin):
         description=gettext_lazy("role"),
         label={"manager": "success", "agent": "", "restricted": "warning", "integrator": "info"},
     )
-    def role_word(self, user: User) -> tuple[str, str]:
+    def role_word(self, user: User) -> Labelled:
         """What they may do."""
-        return user.role, user.get_role_display()
+        return Labelled(user.role, str(user.get_role_display()))
 
     @display(description=gettext_lazy("last sign-in"))
     def signed_in(self, user: User) -> str:
@@ -244,7 +244,7 @@ class ApiTokenAdmin(AuditedAdmin):
         """What is asked for a new one; of one that is there, everything but its secret."""
         if obj is None:
             return [(None, {"fields": (("name", "user"), "wanted_scopes", "days")})]
-        shown = ("name_word", "user", "scope_words", "state", "made", "used", "ends")
+        shown = ("what_for", "beginning", "user", "scope_words", "state", "made", "used", "ends")
         return [(None, {"fields": shown})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -297,6 +297,16 @@ class ApiTokenAdmin(AuditedAdmin):
         """What it is for, and how it begins."""
         return [token.name or "—", str(token)]
 
+    @display(description=gettext_lazy("name"))
+    def what_for(self, token: ApiToken) -> str:
+        """The same on its page."""
+        return token.name or "—"
+
+    @display(description=gettext_lazy("token"))
+    def beginning(self, token: ApiToken) -> str:
+        """How it begins."""
+        return str(token)
+
     @display(description=gettext_lazy("scopes"))
     def scope_words(self, token: ApiToken) -> str:
         """What it opens."""
@@ -318,13 +328,13 @@ class ApiTokenAdmin(AuditedAdmin):
         return when(token.created_at)
 
     @display(description=gettext_lazy("state"), label={"live": "success", "revoked": "danger", "expired": "warning"})
-    def state(self, token: ApiToken) -> tuple[str, str]:
+    def state(self, token: ApiToken) -> Labelled:
         """Whether it still opens anything."""
         if token.revoked_at:
-            return "revoked", _("Revoked on %(day)s") % {"day": _day(token.revoked_at)}
+            return Labelled("revoked", _("Revoked on %(day)s") % {"day": _day(token.revoked_at)})
         if token.expires_at and token.expires_at <= clock.real():
-            return "expired", _("Expired on %(day)s") % {"day": _day(token.expires_at)}
-        return "live", _("Live")
+            return Labelled("expired", _("Expired on %(day)s") % {"day": _day(token.expires_at)})
+        return Labelled("live", _("Live"))
 
 
 admin.site.unregister([Group, *(model for model in admin.site._registry if model.__module__.startswith("allauth."))])

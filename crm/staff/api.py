@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from crm.staff.endpoint import Endpoint
+from crm.staff.filters import TeamFilter, UserFilter
 from crm.staff.models import Team, User
 
 
@@ -26,6 +27,7 @@ class UserViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[User]):
     resource = "staff"
     queryset = User.objects.all()
     serializer_class = UserSerializer
+    filterset_class = UserFilter
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[User]:
@@ -48,4 +50,5 @@ class TeamViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Team]):
     resource = "staff"
     queryset = Team.objects.all()
     serializer_class = TeamSerializer
+    filterset_class = TeamFilter
     lookup_value_regex = "[0-9]{1,18}"

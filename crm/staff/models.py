@@ -77,6 +77,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             ("use_administration", "Can use the administration"),
             ("see_everything", "Can see every contact and conversation"),
             ("look_as_others", "Can look at the inbox as somebody else"),
+            ("moderate", "Can change and delete what others made"),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="user_email_is_lower"),
@@ -89,11 +90,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_full_name(self) -> str:
         """Django's word for the name."""
         return self.name
-
-    @property
-    def is_manager(self) -> bool:
-        """Managers see everything."""
-        return self.role == Role.MANAGER
 
     @property
     def is_staff(self) -> bool:

@@ -25,6 +25,7 @@ MORE_WORDS = {
     "crm.use_administration": _("use the administration"),
     "crm.see_everything": _("see every contact and conversation"),
     "crm.look_as_others": _("look at the inbox as somebody else"),
+    "crm.moderate": _("delete others' notes, change the saved views of teams"),
 }
 # Nobody writes the audit log by hand.
 NEVER = frozenset({"crm.add_auditentry", "crm.change_auditentry", "crm.delete_auditentry"})

@@ -25,8 +25,8 @@ CODE_SECONDS = 120  # longer than a code lives, clocks that go wrong included
 
 
 def is_required_of(user: Any) -> bool:
-    """Whether this user's role needs a second factor."""
-    return bool(settings.MANAGERS_NEED_SECOND_FACTOR and getattr(user, "is_manager", False))
+    """Whether this user's role needs a second factor: who may enter the administration."""
+    return bool(settings.MANAGERS_NEED_SECOND_FACTOR and user.is_staff)
 
 
 def lacks(user: Any, session: Any) -> bool:

@@ -113,7 +113,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Managers land in the administration, agents in the inbox, integrators at their account."""
         user: Any = request.user
-        if user.is_manager:
+        if user.is_staff:
             return resolve_url("admin:index")
         return resolve_url(settings.LOGIN_REDIRECT_URL if user.may_use_desk else "account")
 
