@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "crm.staff.middleware.PreferencesMiddleware",
     "crm.staff.middleware.OriginMiddleware",
+    "crm.audit.denials.DenialMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "crm.staff.signin_middleware.SignInMiddleware",
@@ -161,6 +162,8 @@ OUTBOX_STALE_HOURS = env.float("OUTBOX_STALE_HOURS", 6.0)
 UNDO_SEND_SECONDS = max(env.int("UNDO_SEND_SECONDS", 5), 0)
 # Whoever waits for an answer longer than this is counted as waiting too long on the managers' overview.
 ANSWER_WITHIN_MINUTES = max(env.int("ANSWER_WITHIN_MINUTES", 60), 1)
+# How many days the audit log is kept.
+AUDIT_KEPT_DAYS = max(env.int("AUDIT_KEPT_DAYS", 730), 1)
 # Live hints travel between processes through Redis; one process needs none.
 REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS = (

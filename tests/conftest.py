@@ -4,11 +4,15 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
 from django.conf import settings
+from django.db.backends.base.operations import BaseDatabaseOperations
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
@@ -78,6 +82,25 @@ class DearModulesWhole(LoadScopeScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DearModulesWhole:
     """Used instead of --dist=loadgroup, whose marks xdist 3.8 loses under pytest 9.2."""
     return DearModulesWhole(config, log)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptying_a_database_opens_the_audit_log() -> Iterator[None]:
+    """Between tests with transactions of their own all tables are emptied; the audit log refuses that to others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            BaseDatabaseOperations, "execute_sql_flush", _with_open_door(BaseDatabaseOperations.execute_sql_flush)
+        )
+        yield
+
+
+def _with_open_door(execute: Any) -> Any:
+    def flush(operations: Any, statements: Any) -> None:
+        keeping = import_module("crm.audit.keeping")  # needs the settings
+        with keeping.opened():
+            execute(operations, statements)
+
+    return flush
 
 
 @pytest.fixture(scope="session")

@@ -56,3 +56,7 @@ class CannedAnswerViewSet(Endpoint, viewsets.ModelViewSet[CannedAnswer]):
     def get_queryset(self) -> QuerySet[CannedAnswer]:
         """Those the token's user may use."""
         return CannedAnswer.objects.visible_to(user_of(self.request))
+
+    def perform_destroy(self, instance: CannedAnswer) -> None:
+        """Through the same function as the inbox."""
+        editing.delete(instance, by=user_of(self.request))

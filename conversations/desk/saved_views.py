@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from conversations.desk.models import SavedView
 from conversations.desk.queue import UpTo, ViewQuery, counted
 from conversations.messaging.models import Conversation
+from crm.audit import log
 from crm.foundation.errors import Refusal
 from crm.staff.models import Team, User
 
@@ -71,14 +72,29 @@ def save(user: User, name: str, query: ViewQuery, team: Team | None) -> SavedVie
         raise ViewRefused(_("There are already %(most)d saved views. Delete one first.") % {"most": MOST})
     position = (siblings.aggregate(last=Max("position"))["last"] or 0) + 1
     view = SavedView(name=name, query=query.encoded, owner=user, team=team, position=min(position, 32000))
-    _store(view)
+    with transaction.atomic():
+        _store(view)
+        if team is not None:
+            log.created(view, by=user)
     return view
 
 
-def rename(view: SavedView, name: str) -> None:
+def rename(view: SavedView, name: str, *, by: User) -> None:
     """Give it another name; raises ViewRefused."""
+    before = log.snapshot(view)
     view.name = _checked(name)
-    _store(view)
+    with transaction.atomic():
+        _store(view)
+        if view.team_id is not None:
+            log.changed(view, before, by=by)
+
+
+@transaction.atomic
+def delete(view: SavedView, *, by: User) -> None:
+    """It is gone; that a team's was there is recorded. One's own views are nobody else's business."""
+    if view.team_id is not None:
+        log.deleted(view, by=by)
+    view.delete()
 
 
 def checked_name(view: SavedView, name: str) -> str:

@@ -67,12 +67,10 @@ class WhatsAppAccountAdmin(AuditedAdmin):
         return (*self.readonly_fields, "waba_id", *(("portfolio_id",) if has_talked else ()))
 
     def audit_state(self, obj: Any) -> dict[str, Any]:
-        """With which secrets are active, never what they are."""
+        """Without what webhooks note; `rotation` records app secrets."""
         state = super().audit_state(obj)
         for name in ("last_event_at", "webhook_verified_at"):
             state.pop(name, None)
-        for row in obj.app_secrets.model._base_manager.filter(account=obj.pk)[:SECRETS_LISTED]:
-            state[f"appsecret {row.pk}: is_active"] = row.is_active
         return state
 
     def save_model(self, request: HttpRequest, obj: WhatsAppAccount, form: Any, change: bool) -> None:

@@ -227,6 +227,7 @@ class AttachmentView(Endpoint, APIView):
     """The file of a message."""
 
     resource = "messages"
+    queryset = Attachment.objects.all()
     needs = {"GET": "conversations.view_attachment"}
 
     @extend_schema(

@@ -71,9 +71,15 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     )
     list_filter_submit = True
     list_filter_sheet = True
-    search_fields = ("user_name", "object_name", "=object_id")
-    search_help_text = gettext_lazy("Name of a person or a thing")
+    search_fields = ("search_text",)
+    search_help_text = gettext_lazy("Name of a person or a thing, or its number")
     fields = readonly_fields = ("moment", "who", "source", "ip", "what", "thing", "changes_shown")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple["QuerySet[AuditEntry]", bool]:
+        """Every word, accents and case aside."""
+        return queryset.search(search_term), False
 
     @display(description=gettext_lazy("when"))
     def moment(self, entry: AuditEntry) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from django.db import models
 
 from crm.audit.models import AuditEntry
+from crm.foundation.search import search_text
 from crm.foundation.secrets import EncryptedTextField
 
 HIDDEN = "•••"
@@ -65,18 +66,42 @@ def record(
     `difference` returns them.
     """
     who = _origin.get()
+    user_name = by.name if by is not None else who.user_name
+    object_id = str(subject.pk) if subject is not None else ""
+    object_name = _name_of(subject) if subject is not None else ""
     return AuditEntry.objects.create(
         user_id=by.pk if by is not None else who.user_id,
-        user_name=by.name if by is not None else who.user_name,
+        user_name=user_name,
         token_prefix=who.token_prefix,
         source=who.source,
         ip=who.ip,
         action=action,
         model=subject._meta.label_lower if subject is not None else "",
-        object_id=str(subject.pk) if subject is not None else "",
-        object_name=_name_of(subject) if subject is not None else "",
+        object_id=object_id,
+        object_name=object_name,
         changes={name: list(values) for name, values in changes.items()},
+        search_text=search_text(user_name, object_name, object_id),
     )
+
+
+def created(subject: models.Model, *, by: Any = None, **linked: Any) -> AuditEntry:
+    """Append an entry of a new row, with what it has and what it is `linked` with."""
+    changes = difference({}, snapshot(subject) | linked)
+    told = {name: pair for name, pair in changes.items() if pair[1] not in (None, "", [], {})}
+    return record("created", subject, by=by, changes=told)
+
+
+def changed(subject: models.Model, before: Mapping[str, Any], *, by: Any = None, **linked: Any) -> AuditEntry | None:
+    """Append an entry of what differs from the snapshot `before`, also of what it is `linked` with; nothing if nothing
+    does.
+    """
+    changes = difference(before, snapshot(subject) | linked)
+    return record("changed", subject, by=by, changes=changes) if changes else None
+
+
+def deleted(subject: models.Model, *, by: Any = None) -> AuditEntry:
+    """Append an entry of a row about to be deleted, with what it was."""
+    return record("deleted", subject, by=by, changes=difference(snapshot(subject), {}))
 
 
 def _name_of(subject: models.Model) -> str:

@@ -57,7 +57,7 @@ class AuditedAdmin(ModelAdmin):
     """Base of every ModelAdmin: each act goes into the audit log with what was before and after, in its transaction.
 
     `ordering` is the one order of the list (columns without NULL). Where a function that `save_model` calls has
-    recorded the act itself, this class adds nothing. Other acts than saving and deleting are recorded by `audit`.
+    recorded the same act itself, this class adds nothing. Other acts than saving and deleting are recorded by `audit`.
     """
 
     list_per_page = 50
@@ -140,7 +140,7 @@ class AuditedAdmin(ModelAdmin):
             found.refresh_from_db(from_queryset=self.model._base_manager.select_for_update(no_key=True))
         except self.model.DoesNotExist:
             return None
-        before = (self.audit_state(found), self._newest_entry(request, found))
+        before = (self.audit_state(found), self._newest_entry(request, found, "changed"))
         request._audited = before  # type: ignore[attr-defined]
         return found
 
@@ -180,20 +180,20 @@ class AuditedAdmin(ModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's."""
-        if not self._newest_entry(request, obj):
+        if not self._newest_entry(request, obj, "created"):
             changes = log.difference({}, self.audit_state(self._as_stored(obj)))
             self.audit(request, "created", obj, {name: pair for name, pair in changes.items() if _says_much(pair)})
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's; a form saved as it was leaves no trace."""
         before, newest = getattr(request, "_audited", ({}, 0))
-        if self._newest_entry(request, obj) == newest:
+        if self._newest_entry(request, obj, "changed") == newest:
             changes = log.difference(before, self.audit_state(self._as_stored(obj)))
             if changes:
                 self.audit(request, "changed", obj, changes)
 
-    def _newest_entry(self, request: HttpRequest, obj: Model) -> int:
-        entries = AuditEntry.objects.about(self.opts.label_lower, obj.pk).filter(user=request.user.pk)
+    def _newest_entry(self, request: HttpRequest, obj: Model, action: str) -> int:
+        entries = AuditEntry.objects.about(self.opts.label_lower, obj.pk).filter(user=request.user.pk, action=action)
         return entries.values_list("pk", flat=True).first() or 0
 
     def _as_stored(self, obj: Model) -> Model:

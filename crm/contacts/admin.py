@@ -15,7 +15,6 @@ from unfold.admin import StackedInline
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
-from crm.audit.log import difference
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline, titled
 from crm.audit.words import Labelled, when
 from crm.contacts import attributes, notes, profile
@@ -302,7 +301,6 @@ class CustomAttributeAdmin(AuditedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: CustomAttribute) -> None:
         """With its values, off every contact."""
-        self.audit(request, "deleted", obj, difference(self.audit_state(obj), {}))
         attributes.remove(obj)
 
 

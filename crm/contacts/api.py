@@ -9,6 +9,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.generics import get_object_or_404
 
+from crm.audit.viewsets import RecordsWrites
 from crm.contacts import attributes, notes, profile
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import AttributeFilter, ContactFilter, TagFilter
@@ -201,14 +202,14 @@ class TagSerializer(serializers.ModelSerializer[Tag]):
         return name
 
 
-class TagViewSet(Endpoint, viewsets.ModelViewSet[Tag]):
+class TagViewSet(Endpoint, RecordsWrites, viewsets.ModelViewSet[Tag]):
     """The labels of contacts; deleting one takes it off every contact."""
 
     resource = "tags"
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     filterset_class = TagFilter
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
 
 
@@ -314,14 +315,14 @@ class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
         return attrs
 
 
-class AttributeViewSet(Endpoint, viewsets.ModelViewSet[CustomAttribute]):
+class AttributeViewSet(Endpoint, RecordsWrites, viewsets.ModelViewSet[CustomAttribute]):
     """The custom attributes; deleting one takes its values off every contact."""
 
     resource = "attributes"
     queryset = CustomAttribute.objects.all()
     serializer_class = AttributeSerializer
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     filterset_class = AttributeFilter
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
 
     def perform_destroy(self, instance: CustomAttribute) -> None:

@@ -5,6 +5,9 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 
+from django.db import transaction
+
+from crm.audit import log
 from crm.foundation import clock
 from crm.staff.models import ApiToken, User
 
@@ -41,9 +44,11 @@ def issue(user: User, scopes: Iterable[str], *, name: str = "", expires_at: dt.d
     if unknown or not scopes:
         raise ValueError(f"Unknown scope {', '.join(unknown)!r}: use some of {', '.join(SCOPES)}.")
     text = PREFIX + secrets.token_urlsafe(30)
-    ApiToken.objects.create(
-        user=user, name=name, prefix=text[:8], digest=digest(text), scopes=scopes, expires_at=expires_at
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user, name=name, prefix=text[:8], digest=digest(text), scopes=scopes, expires_at=expires_at
+        )
+        log.created(token)
     return text
 
 

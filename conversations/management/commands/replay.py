@@ -2,15 +2,18 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from conversations.ingest import pipeline
 from conversations.ingest.models import WebhookEvent
+from crm.audit import log
+from crm.audit.commands import AuditedCommand
 
 BATCH = 100
+NAMED = 100  # ids that the audit log names
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Process quarantined webhook events again: those given by id, or all."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -26,5 +29,7 @@ class Command(BaseCommand):
         for start in range(0, len(ids), BATCH):
             chunk = ids[start : start + BATCH]
             pipeline.replay(chunk)
+        if ids:
+            log.record("replayed", changes={"events": [None, len(ids)], "ids": [None, ids[:NAMED]]})
         left = WebhookEvent.objects.filter(pk__in=ids, state=WebhookEvent.State.QUARANTINED).count()
         self.stdout.write(f"{len(ids)} replayed, {left} still in quarantine.")

@@ -1,4 +1,8 @@
-"""SQLite lets waiting writers race; here they queue. Without it p99 of a write beside two busy threads was 1–2 s."""
+"""SQLite lets waiting writers race; here they queue. Without it p99 of a write beside two busy threads was 1–2 s.
+
+And what a session's settings are on PostgreSQL: doors that this connection has opened, which triggers ask for. Programs
+that are not this product lack the function, so that to them they are shut.
+"""
 
 import collections
 import threading
@@ -66,9 +70,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._holds_write_lock = False
+        self.open_doors: set[str] = set()
 
     def get_new_connection(self, conn_params: Any) -> Any:
         connection = super().get_new_connection(conn_params)
+        connection.create_function("is_door_open", 1, self.open_doors.__contains__)
         connection.create_function("fold_text", 1, _fold, deterministic=True)
         return connection
 

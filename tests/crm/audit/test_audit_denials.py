@@ -1,0 +1,197 @@
+"""Attempts that were refused are recorded, not more than a log can bear, and the answer tells nothing."""
+
+import datetime as dt
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+from django.urls import reverse
+
+from conversations.messaging.models import Attachment, ScheduledMessage
+from crm.audit import denials, log
+from crm.audit.models import AuditEntry
+from crm.foundation import clock
+from tests.api import Integrator
+from tests.factories import ConversationFactory, InboxFactory, MessageFactory, TeamFactory, UserFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.covers("I04")]
+NOTHING = 4_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_counted_before():
+    for name in ("counters", "own_counters"):
+        caches[name].clear()
+
+
+@pytest.fixture
+def theirs(db):
+    """A conversation of a team that the agent is not in."""
+    return ConversationFactory(inbox=InboxFactory(teams=[TeamFactory()]))
+
+
+@pytest.fixture
+def agent(db):
+    return UserFactory(teams=[TeamFactory()], name="Ana")
+
+
+@pytest.fixture
+def browser(agent):
+    client = Client()
+    client.force_login(agent)
+    return client
+
+
+def denied():
+    return AuditEntry.objects.filter(action="denied")
+
+
+def row_of(kind, conversation):
+    message = MessageFactory(conversation=conversation, outbound=True, status="failed")
+    match kind:
+        case "message":
+            return message
+        case "file":
+            return Attachment.objects.create(message=message, conversation=conversation, kind="image", state="stored")
+        case "planned":
+            return ScheduledMessage.objects.create(
+                conversation=conversation, text="Later", send_at=clock.now() + dt.timedelta(hours=1)
+            )
+    return conversation
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "name", "data"),
+    [
+        ("conversation", "get", "conversation", {}),
+        ("conversation", "post", "messages", {"text": "Hello"}),
+        ("conversation", "post", "note", {"text": "A note"}),
+        ("conversation", "post", "assign", {"assignee": "me"}),
+        ("conversation", "post", "status", {"status": "resolved"}),
+        ("conversation", "get", "panel", {}),
+        ("message", "get", "info", {}),
+        ("message", "post", "retry", {}),
+        ("file", "get", "media", {}),
+        ("planned", "post", "scheduled-change", {"action": "cancel"}),
+    ],
+)
+def test_i04_what_one_may_not_see_is_not_there_and_asking_is_recorded(browser, agent, theirs, kind, method, name, data):
+    row = row_of(kind, theirs)
+    key = row.client_id if kind == "message" else row.pk
+    address = reverse(f"desk:{name}", args=[key])
+    assert getattr(browser, method)(address, data).status_code == 404
+    entry = denied().get()
+    assert (entry.user, entry.source, entry.ip) == (agent, "desk", "127.0.0.1")
+    assert (entry.model, entry.object_id) == (row._meta.label_lower, str(row.pk))
+    assert entry.changes == {"asked_for": [None, f"{method.upper()} {address}"]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("get", "conversations/{c}/"),
+        ("post", "conversations/{c}/resolve/"),
+        ("get", "conversations/{c}/messages/"),
+        ("post", "conversations/{c}/messages/"),
+        ("get", "contacts/{p}/"),
+        ("get", "contacts/{p}/notes/"),
+        ("get", "messages/{m}/"),
+    ],
+)
+def test_i04_also_by_a_token(agent, theirs, method, path):
+    message = MessageFactory(conversation=theirs)
+    caller = Integrator(agent)
+    keys = {"c": theirs.pk, "p": theirs.contact_id, "m": message.pk}
+    assert getattr(caller, method)(path.format(**keys)).status_code == 404
+    entry = denied().get()
+    assert (entry.user, entry.source) == (agent, "api")
+    assert entry.token_prefix
+    nothing = dict.fromkeys(keys, NOTHING)
+    assert getattr(caller, method)(path.format(**nothing)).status_code == 404
+    assert denied().count() == 1
+
+
+def test_i04_a_restricted_agent_is_denied_what_is_a_colleagues(theirs):
+    team = theirs.inbox.teams.get()
+    theirs.assignee, theirs.team = UserFactory(teams=[team]), team
+    theirs.save()
+    client = Client()
+    client.force_login(UserFactory(restricted=True, teams=[team]))
+    assert client.get(reverse("desk:conversation", args=[theirs.pk])).status_code == 404
+    assert denied().get().object_id == str(theirs.pk)
+
+
+def test_i04_the_hidden_and_the_missing_get_the_same_answer(browser, theirs):
+    """And the same statements before it: the log is written when the answer has left."""
+    asked = []
+    for pk in (theirs.pk, NOTHING):
+        answer = browser.get(reverse("desk:panel", args=[pk]))
+        asked.append((answer.status_code, answer.content, sorted(answer.headers)))
+    assert asked[0] == asked[1]
+    assert denied().count() == 1
+
+
+def test_i04_nothing_is_recorded_before_the_answer_has_left(rf, agent, theirs):
+    request = rf.get("/x/")
+    request.user = agent
+
+    def view(request):
+        denials.missed(request, type(theirs), pk=theirs.pk)
+        return denials.HttpResponse(status=404)
+
+    with log.acting(log.Origin("desk", agent.pk, agent.name)):
+        response = denials.DenialMiddleware(view)(request)
+    assert not denied().exists()
+    for closer in response._resource_closers:
+        closer()
+    assert denied().get().user == agent
+
+
+def test_i04_conversations_that_one_does_not_see_are_denied_in_bulk(browser, theirs):
+    data = {"action": "status", "value": "resolved", "ids": f"{theirs.pk},{NOTHING}"}
+    assert browser.post(reverse("desk:bulk"), data).status_code == 200
+    theirs.refresh_from_db()
+    assert theirs.status == "open"
+    assert denied().get().object_id == str(theirs.pk)
+
+
+def test_a_missing_permission_is_recorded_with_what_was_asked_for(browser, agent):
+    assert browser.get("/admin/").status_code == 403
+    assert browser.post(reverse("desk:fence"), {"waiting": "send"}).status_code == 403
+    assert Integrator(agent, "read").post("tags/", {"name": "x"}).status_code == 403
+    found = [(entry.source, entry.changes["asked_for"][1]) for entry in denied().order_by("pk")]
+    assert found == [
+        ("admin", "GET /admin/"),
+        ("desk", "POST /inbox/fence/"),
+        ("api", "POST /api/v1/tags/"),
+    ]
+
+
+def test_nobody_floods_the_log(browser, agent, theirs, monkeypatch):
+    now = clock.real()
+    monkeypatch.setattr(clock, "real", lambda: now)  # all in one minute
+    address = reverse("desk:panel", args=[theirs.pk])
+    for _ in range(denials.MOST + 5):
+        browser.get(address)
+    assert denied().count() == denials.MOST + 1
+    assert denied().order_by("-pk")[0].changes == {"more": [None, True]}
+    other = Client()
+    other.force_login(UserFactory(teams=[TeamFactory()]))
+    other.get(address)
+    assert denied().count() == denials.MOST + 2
+
+
+def test_strangers_and_what_is_not_there_leave_no_trace(browser, theirs):
+    Client().get(reverse("desk:conversation", args=[theirs.pk]))
+    Client().get(f"/api/v1/conversations/{theirs.pk}/")
+    browser.get(reverse("desk:conversation", args=[NOTHING]))
+    browser.get("/nowhere/")
+    assert not denied().exists()
+
+
+def test_a_manager_who_looks_as_somebody_else_is_not_denied(agent, theirs):
+    client = Client()
+    client.force_login(UserFactory(manager=True))
+    client.post(reverse("desk:view-as"), {"user": agent.pk})
+    assert client.get(reverse("desk:panel", args=[theirs.pk])).status_code == 404
+    assert not denied().exists()
