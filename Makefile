@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test faults faults-quick fuzz bench check format messages lock vendor clean
+.PHONY: help run cluster test faults faults-quick fuzz bench check format messages lock advisories vendor clean
 
 export PORT ?= 8000
 export DATA_DIR ?= var
@@ -66,6 +66,9 @@ messages: ## collect the texts to translate and compile the translations
 lock: ## bring the lock files in line with pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+advisories: ## ask whether a package of the lock has known holes (needs uv and the network)
+	uvx pip-audit --require-hashes --disable-pip -r requirements.lock
 
 vendor: ## fetch the front-end packages anew (needs npm)
 	scripts/vendor.sh

@@ -133,6 +133,7 @@ IDS = {
 # What has no test, and why.
 WITHOUT = {
     "M09": "Positions are not taken out yet; comes with the settings of outgoing pictures.",
+    "U12": "The advisories are online: `make advisories`, above. What is installed is the lock's, by hash.",
     "M12": "There is no scanner yet; nothing is served in place but pictures, sound and film in any case.",
 }
 

@@ -119,13 +119,16 @@ class AccountForm(forms.ModelForm):
         return url
 
     def clean(self) -> dict[str, Any]:
-        """One secret must remain."""
+        """One secret must remain; and nobody reads a token by having it sent to an address of their own."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         retire: Any = self.fields.get("retire")
         going = list(values.get("retire") or [])
         if retire is not None and going and len(going) == retire.queryset.count() and not values.get("new_secret"):
             sentence = _("Webhooks would all be refused without an app secret. Enter the new one first.")
             self.add_error("retire", sentence)
+        if self.instance.pk and "graph_base_url" in self.changed_data and not values.get("new_token"):
+            sentence = _("The token that is there is not sent to another address: enter its own.")
+            self.add_error("graph_base_url", sentence)
         return values
 
 

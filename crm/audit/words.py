@@ -24,6 +24,7 @@ ACTIONS = {
     "signed_in": gettext_lazy("Signed in"),
     "signed_out": gettext_lazy("Signed out"),
     "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "looked_as": gettext_lazy("Saw the inbox as this person"),
     "signed_out_everywhere": gettext_lazy("Signed out everywhere"),
     "sign_in_blocked": gettext_lazy("Sign-in blocked"),
     "session_ended": gettext_lazy("Session ended"),

@@ -259,6 +259,11 @@ class ApiTokenAdmin(AuditedAdmin):
         """Nobody: a revoked token stays known."""
         return False
 
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Who makes what opens the API has shown lately who they are."""
+        _ask_who_it_is(request)
+        return super().add_view(request, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """Make the token and show it, this once."""
         values = form.cleaned_data

@@ -58,6 +58,10 @@ class AdministrationSite(UnfoldAdminSite):
         """Nobody changes a password here: that is done in one's account."""
         return HttpResponseRedirect(resolve_url("admin:index"))
 
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """As above; Django's page would be kept by caches."""
+        return HttpResponseRedirect(resolve_url("admin:index"))
+
 
 def _is_sign_out(request: HttpRequest) -> bool:
     return request.path == reverse("admin:logout")

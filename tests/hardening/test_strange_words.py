@@ -48,7 +48,7 @@ def picture(external_id, media_id, **more):
     return text(external_id) | {"type": "image", "image": part}
 
 
-@pytest.mark.covers("W20")
+@pytest.mark.covers("W20", "I03")
 def test_addresses_inside_a_webhook_are_never_fetched_and_media_only_by_its_id(number, graph, trap):
     graph.answers_at("/v24.0/777000", says({"url": f"{graph.url}/file", "mime_type": "image/jpeg", "id": "777000"}))
     graph.answers_at("/file", raw(JPEG, content_type="image/jpeg"))

@@ -68,6 +68,17 @@ def test_secrets_are_found_by_their_shape():
 
 @pytest.mark.covers("U11")
 def test_git_ignores_what_an_installation_keeps():
-    for name in (".env", "var/db.sqlite3", "var/media/x", "var/demo.json", ".venv/x"):
+    for name in (".env", "var/db.sqlite3", "var/media/x", "var/demo.json"):
         done = subprocess.run(["git", "check-ignore", "--quiet", name], check=False)
         assert done.returncode == 0, name
+
+
+@pytest.mark.covers("U11")
+def test_the_image_is_made_of_named_folders_only():
+    lines = (ROOT / ".dockerignore").read_text().split()
+    assert lines[0] == "**"
+    assert set(lines[1:]) <= {
+        "!requirements.lock", "!manage.py", "!catalog", "!config", "!conversations", "!crm", "!locale", "!simulator",
+        "!static", "!templates", "**/__pycache__",
+    }  # fmt: skip
+    assert not [line for line in (ROOT / "Dockerfile").read_text().splitlines() if line.startswith(("ADD", "COPY . "))]

@@ -13,6 +13,7 @@ from conversations.live.models import LiveHint
 from conversations.messaging import threads
 from conversations.messaging.models import Conversation, ConversationEvent, ConversationRead, Message
 from conversations.notices.models import Notice
+from crm.audit.models import AuditEntry
 from crm.contacts.models import Contact
 from crm.staff.models import Role, User
 from tests.conversations.desk.test_desk_doors import CLOSED, OF_CONVERSATION, ask
@@ -79,6 +80,14 @@ def test_a_banner_says_whose_inbox_it_is_in_the_managers_own_language(looking, r
     assert restricted.name in page
     assert '<html lang="en"' in page
     assert 'data-theme="dark"' in page
+
+
+@pytest.mark.covers("A14", "A12")
+def test_who_looked_as_whom_is_in_the_audit_log(looking, manager, restricted):
+    (entry,) = AuditEntry.objects.filter(action="looked_as")
+    assert (entry.user, entry.object_id, entry.model) == (manager, str(restricted.pk), "crm.user")
+    looking.post(AS, {})
+    assert AuditEntry.objects.filter(action="looked_as").count() == 1
 
 
 def test_stopping_gives_the_manager_their_own_inbox_back(looking, conversation):

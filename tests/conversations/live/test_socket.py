@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from conversations.channels.base import Text
 from conversations.desk import consumers, presence
 from conversations.messaging import outbound
+from crm.staff import tokens
 from crm.staff.models import Membership, Role, User
 from tests.conversations.live.desk_tabs import (  # noqa: F401 (fixtures)
     agent,
@@ -32,6 +33,19 @@ async def test_without_a_session_the_socket_says_why_and_closes(registry):
     for cookie in ("", f"{settings.SESSION_COOKIE_NAME}=invented"):
         opened = tab(cookie)
         assert await opened.connect() == (True, None)
+        assert await opened.close_code() == 4401
+    assert registry.sockets == ()
+
+
+@pytest.mark.covers("S08")
+async def test_nothing_in_the_address_opens_a_socket(registry, agent):
+    token = await sync_to_async(tokens.issue)(agent, ["read", "write"])
+    session = (await sync_to_async(cookie_of)(agent)).partition("=")[2]
+    for query in (f"token={token}", f"access_token={token}", f"{settings.SESSION_COOKIE_NAME}={session}"):
+        opened = tab()
+        opened.scope["query_string"] = query.encode()
+        opened.scope["headers"].append((b"authorization", f"Bearer {token}".encode()))
+        await opened.connect()
         assert await opened.close_code() == 4401
     assert registry.sockets == ()
 
