@@ -76,12 +76,17 @@ def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 
 def conversation_or_404(request: DeskRequest, pk: int) -> Conversation:
-    """The conversation as a list row, if this user may see it."""
-    row = Conversation.objects.visible_to(request.user).for_rows(request.user).filter(pk=pk)
-    found = row.select_related("inbox__account", "contact", "identity", "assignee", "team").first()
+    """The conversation as a list row, if this user may see it; else it is recorded that they asked for it."""
+    found = shown(request, pk)
     if found is None:
         raise not_seen(request, Conversation, pk=pk)
     return found
+
+
+def shown(request: DeskRequest, pk: int) -> Conversation | None:
+    """The conversation as a list row, None if this user may not see it."""
+    row = Conversation.objects.visible_to(request.user).for_rows(request.user).filter(pk=pk)
+    return row.select_related("inbox__account", "contact", "identity", "assignee", "team").first()
 
 
 def not_seen(request: HttpRequest, model: type[Model], **key: Any) -> Http404:

@@ -15,10 +15,10 @@ from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateFilter,
 )
 from unfold.decorators import display
 
+from crm.audit.days import DaysFilter
 from crm.audit.modeladmin import ReadOnlyAdmin
 from crm.audit.models import AuditEntry
 from crm.audit.words import ACTIONS, action_word, described, model_word, when
@@ -67,7 +67,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         KindFilter,
         ("source", ChoicesDropdownFilter),
         ("user", AutocompleteSelectFilter),
-        ("at", RangeDateFilter),
+        ("at", DaysFilter),
     )
     list_filter_submit = True
     list_filter_sheet = True

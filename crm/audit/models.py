@@ -73,6 +73,7 @@ class AuditEntry(models.Model):
             models.Index(fields=["model", "object_id", "-id"], name="auditentry_history"),
             models.Index(fields=["user", "-id"], name="auditentry_of_user"),
             models.Index(fields=["action", "-id"], name="auditentry_action"),
+            models.Index(fields=["model", "-id"], name="auditentry_kind"),
             models.Index(fields=["source", "-id"], name="auditentry_source"),
             models.Index(fields=["at"], name="auditentry_at"),
         ]

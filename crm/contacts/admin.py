@@ -12,9 +12,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.admin import StackedInline
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
+from crm.audit.days import DaysFilter
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyInline, titled
 from crm.audit.words import Labelled, when
 from crm.contacts import attributes, notes, profile
@@ -123,8 +124,8 @@ class ContactAdmin(AuditedAdmin):
     list_filter = (
         ("kind", ChoicesDropdownFilter),
         ("tags", titled(AutocompleteSelectFilter, gettext_lazy("tag"))),
-        ("last_inbound_at", titled(RangeDateFilter, gettext_lazy("last wrote"))),
-        ("created_at", titled(RangeDateFilter, gettext_lazy("known since"))),
+        ("last_inbound_at", titled(DaysFilter, gettext_lazy("last wrote"))),
+        ("created_at", titled(DaysFilter, gettext_lazy("known since"))),
     )
     list_filter_submit = True
     list_filter_sheet = True

@@ -1,4 +1,4 @@
-"""Indexes for looking through a long audit log: by day and by where from."""
+"""Indexes for looking through a long audit log: by kind of thing, where from, and day."""
 
 from django.db import migrations, models
 
@@ -10,6 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [("crm", "0010_audit_is_append_only")]
 
     operations = [
+        AddIndexBeside("auditentry", models.Index(fields=["model", "-id"], name="auditentry_kind")),
         AddIndexBeside("auditentry", models.Index(fields=["source", "-id"], name="auditentry_source")),
         AddIndexBeside("auditentry", models.Index(fields=["at"], name="auditentry_at")),
     ]

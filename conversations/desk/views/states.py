@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations.desk import head, thread
 from conversations.desk.forms import BadForm, read_moment, read_pk, read_uuid, read_version
-from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view, shown
 from conversations.desk.rows import row_of
 from conversations.messaging import labels, snoozing, threads
 from conversations.messaging.models import Conversation
@@ -164,9 +164,8 @@ def _changed(request: DeskRequest, pk: int, change: Callable[[], object]) -> Htt
         conflict = False
     except Conflict:
         conflict = True
-    try:
-        still = conversation_or_404(request, pk)
-    except Http404:  # given away to where this user does not see it
+    still = shown(request, pk)
+    if still is None:  # given away to where this user does not see it
         return HttpResponse(status=204)
     context = header_context(request, still, conflict=conflict)
     return render(request, "inbox/_header.html", context, status=409 if conflict else 200)

@@ -181,6 +181,17 @@ def test_nobody_floods_the_log(browser, agent, theirs, monkeypatch):
     assert denied().count() == denials.MOST + 2
 
 
+def test_giving_a_conversation_away_is_no_attempt_that_was_denied(browser, agent):
+    ours = ConversationFactory(inbox=InboxFactory(teams=[agent.teams.get()]))
+    restricted = Client()
+    restricted.force_login(UserFactory(restricted=True, teams=[agent.teams.get()]))
+    ours.team = agent.teams.get()
+    ours.save()
+    data = {"assignee": agent.pk, "version": ours.version}
+    assert restricted.post(reverse("desk:assign", args=[ours.pk]), data).status_code == 204
+    assert not denied().exists()
+
+
 def test_strangers_and_what_is_not_there_leave_no_trace(browser, theirs):
     Client().get(reverse("desk:conversation", args=[theirs.pk]))
     Client().get(f"/api/v1/conversations/{theirs.pk}/")
