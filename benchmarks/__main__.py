@@ -9,15 +9,28 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
-from benchmarks.programs import desk, ingest, journey, one_process, outbound, pages, processing, push
+from benchmarks.programs import (
+    administration,
+    desk,
+    flood,
+    ingest,
+    journey,
+    one_process,
+    outbound,
+    pages,
+    processing,
+    push,
+)
 from benchmarks.report import document, tables
 from benchmarks.rows import Figure, Row
 from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
 
 PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "ingest": ingest.run,
+    "flood": flood.run,
     "processing": processing.run,
     "pages": pages.run,
+    "administration": administration.run,
     "push": push.run,
     "outbound": outbound.run,
     "journey": journey.run,

@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from conversations.channels.whatsapp.parse import parse
@@ -29,6 +29,7 @@ from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.ingest.reading import Unreadable, load
 from conversations.messaging import deliveries
 from conversations.messaging.models import ParkedUpdate
+from crm.audit.days import DaysFilter
 from crm.audit.deeds import RowDeeds
 from crm.audit.modeladmin import ReadOnlyAdmin, ReadOnlyInline, titled
 from crm.audit.words import Labelled, when
@@ -107,9 +108,10 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
 
     list_filter = (
         ("state", titled(ChoicesDropdownFilter, gettext_lazy("state"))),
-        ("received_at", titled(RangeDateFilter, gettext_lazy("received"))),
+        ("received_at", titled(DaysFilter, gettext_lazy("received"))),
     )
     list_filter_submit = True
+    ordering = ("-received_at", "-pk")  # so that days far back are a range of one index
     inlines = (ItemInline,)
     actions = ("replay",)
     readonly_fields = ("received", "processed", "state_word", "signers", "tries", "why", "raw", "parsed")

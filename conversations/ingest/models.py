@@ -44,6 +44,7 @@ class WebhookEvent(models.Model):
                 name="webhookevent_leased",
             ),
             models.Index(fields=["id"], condition=Q(state="quarantined"), name="webhookevent_quarantine"),  # replay
+            models.Index(fields=["received_at", "id"], name="webhookevent_received"),  # administration
             models.Index(fields=["processed_at"], condition=Q(state="processed"), name="webhookevent_retention"),
         ]
 

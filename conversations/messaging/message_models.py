@@ -163,6 +163,11 @@ class Message(models.Model):
             ),
             models.Index(fields=["id"], condition=Q(status="unknown"), name="message_unknown"),  # monitoring
             models.Index(fields=["id"], condition=Q(status="failed"), name="message_failed"),  # administration
+            # reports, and the lists their cards lead to
+            models.Index(fields=["created_at"], condition=Q(answered_after__isnull=False), name="message_answers"),
+            models.Index(
+                fields=["created_at"], condition=Q(direction="out", pricing__billable=True), name="message_charged"
+            ),
             # Migration 0013 adds on PostgreSQL: message_created_brin, for reports and filters by day.
         ]
 
