@@ -353,6 +353,13 @@ class RoleAdmin(ReadOnlyAdmin):
     list_display = ("role_name",)
     fields = readonly_fields = ("role_name", "rights")
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The group, on its page called as users have it; nobody saves it."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.role, found.name = found.name, self.role_name(found)
+        return found
+
     @display(description=gettext_lazy("role"))
     def role_name(self, group: Group) -> str:
         """As users have it."""
@@ -361,7 +368,7 @@ class RoleAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("permissions"))
     def rights(self, group: Group) -> str:
         """A line for each thing: which of it."""
-        return "\n".join(roles.described(group.name)) or "—"
+        return "\n".join(roles.described(getattr(group, "role", group.name))) or "—"
 
 
 def _ask_who_it_is(request: HttpRequest) -> None:
