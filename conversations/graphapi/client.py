@@ -104,7 +104,9 @@ class GraphClient:
             url=str(answer.get("url") or ""),
             mime_type=str(answer.get("mime_type") or ""),
             sha256=str(answer.get("sha256") or ""),
-            size=int(size) if isinstance(size, int) or (isinstance(size, str) and size.isdigit()) else 0,
+            size=int(size)
+            if isinstance(size, int) or (isinstance(size, str) and size.isascii() and size.isdigit())
+            else 0,
         )
 
     async def download(self, url: str, *, limit: int) -> bytes:

@@ -266,7 +266,7 @@ def _existing(name: str, queryset: QuerySet[Any], pk: int | None) -> Any:
 def _refuse_huge(request: Request) -> None:
     """Before a single byte is read."""
     length = request.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD:
+    if length.isascii() and length.isdigit() and int(length[:20]) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD:
         raise BodyTooLarge(
             _("The file is too big: WhatsApp takes at most %(limit)s MB. Make it smaller or send a link.")
             % {"limit": settings.UPLOAD_MAX_BYTES // 1024**2}
