@@ -19,12 +19,20 @@ CHALLENGE_MAX = 200
 # Reading the secrets and storing the bytes together: Meta is answered within two seconds.
 ANSWER_SECONDS = 1.8
 READ_SECONDS = 15.0
+# Of all bodies that come in pieces just now: strangers who send slowly cannot fill the memory.
+READING_BYTES_MAX = 128 * 1024 * 1024
 HEADERS = (
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
 _too_slow: "set[asyncio.Task[Any] | None]" = set()
+
+
+class _Reading:
+    """How many bytes of bodies that are not complete yet this process holds; changed by the server's loop only."""
+
+    held = 0
 
 
 class _Refused(Exception):
@@ -131,15 +139,22 @@ def _stop_reading(task: "asyncio.Task[Any]") -> None:
 
 async def _parts(receive: Any, message: Any, largest: int) -> bytes:
     body = bytearray()
-    while True:
-        if message["type"] == "http.disconnect":
-            raise _Refused(400, "incomplete")
-        body += message.get("body", b"")
-        if len(body) > largest:
-            raise _Refused(413, "too large")
-        if not message.get("more_body"):
-            return bytes(body)
-        message = await receive()
+    try:
+        while True:
+            if message["type"] == "http.disconnect":
+                raise _Refused(400, "incomplete")
+            part = message.get("body", b"")
+            body += part
+            _Reading.held += len(part)
+            if len(body) > largest:
+                raise _Refused(413, "too large")
+            if not message.get("more_body"):
+                return bytes(body)
+            if _Reading.held > READING_BYTES_MAX:
+                raise _Refused(503, "try again later")
+            message = await receive()
+    finally:
+        _Reading.held -= len(body)
 
 
 async def _fresh_key_ring(seconds: float) -> None:

@@ -102,8 +102,17 @@ def test_everything_ten_times_in_the_same_moment_leaves_what_once_leaves_and_is_
 
 
 def without_moments(found):
-    """A snapshot without what depends on when a test ran."""
-    return [one for one in found if not (isinstance(one, dict) and (one["contact"][2] or "").startswith("+3460000000"))]
+    """A snapshot without what depends on when things came: our new people, the activity of conversations without a
+    message, how often one change of an id was told.
+    """
+    kept = [one for one in found if not (isinstance(one, dict) and (one["contact"][2] or "").startswith("+3460000000"))]
+    for one in kept:
+        if isinstance(one, dict):
+            for conversation in one["conversations"]:
+                if conversation["facts"]["last_sort_at"] is None:
+                    conversation["facts"]["last_activity_at"] = None
+            one["identities"] = [(*rest, {former[:2] for former in values}) for *rest, values in one["identities"]]
+    return kept
 
 
 @pytest.mark.covers("F15")

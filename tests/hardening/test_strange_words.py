@@ -11,6 +11,7 @@ import structlog
 from conversations.ingest import pipeline
 from conversations.messaging import media
 from conversations.messaging.models import Attachment, Message
+from crm.foundation import aio
 from tests.graph_side import GraphSide, raw, says
 from tests.webhooks import ANA, arrive, make_inbox, messages, person, store, text
 
@@ -18,6 +19,12 @@ pytestmark = pytest.mark.django_db
 
 JPEG = b"\xff\xd8\xff\xe0" + b"j" * 200
 HOSTILE = 'Ana\r\n{"event": "forged"}\n\x1b[2J\x1b]0;x\x07%s%n{0}${jndi:ldap://x}\x85\u2028\u2029\x9b31m'
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _session_closed():
+    yield
+    aio.close()
 
 
 @pytest.fixture
