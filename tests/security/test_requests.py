@@ -23,6 +23,8 @@ pytestmark = pytest.mark.django_db
 
 # What is noted about the request itself: that a session, a token, a browser is in use.
 BOOKS = ("django_session", "crm_staffsession", "crm_tries", 'UPDATE "crm_apitoken" SET "last_used_at"')
+# The same for everybody, and so for caches, too.
+FOR_EVERYBODY = {(name, "no-store") for name in ("api:schema", "api:docs", "admin:jsi18n")}
 READS = ("SELECT", "(SELECT", "WITH", "SAVEPOINT", "RELEASE", "ROLLBACK", "BEGIN", "SET LOCAL")
 MARK = "zq9"
 SQL = [
@@ -61,9 +63,9 @@ def own_query(world, route):
     return "?app_label=crm&model_name=apitoken&field_name=user" if route.name == "admin:autocomplete" else ""
 
 
-@pytest.mark.covers("A13")
+@pytest.mark.covers("A13", "P17", "I09")
 @pytest.mark.parametrize("who", ["manager", "agent"])
-def test_a13_no_get_changes_anything(world, statements, who):
+def test_a13_no_get_changes_anything_and_no_answer_is_kept_or_framed(world, statements, who):
     asked, wrong = 0, []
     for route in routes():
         client = world.program(who) if route.name.startswith("api:") else world.browser(who)
@@ -75,8 +77,19 @@ def test_a13_no_get_changes_anything(world, statements, who):
         wrong += [(path, sql[:120]) for sql in changes(statements) if not refused or not sql.startswith(refused)]
         if not is_redirect(route) and "GET" not in methods_of(route) and answer.status_code not in (302, 403, 404, 405):
             wrong.append((path, answer.status_code))
+        if answer.status_code == 200:
+            wrong += [(path, word) for word in lacking(answer) if (route.name, word) not in FOR_EVERYBODY]
     assert asked > 200
     assert wrong == []
+
+
+def lacking(answer):
+    """What keeps an answer out of caches and frames, and is not there."""
+    policy = answer["Content-Security-Policy"]
+    if "no-store" not in answer.get("Cache-Control", ""):
+        yield "no-store"
+    if "frame-ancestors 'none'" not in policy and not policy.startswith("sandbox"):
+        yield "frame-ancestors"
 
 
 def test_what_changes_something_would_be_noticed(world, statements):
@@ -229,21 +242,3 @@ def test_the_addresses_of_files_open_nothing_by_themselves(world):
     for who, status in (("anonymous", 401), ("stranger", 404)):
         answer = world.program(who).get(reverse("api:attachment", args=[world.file.pk]))
         assert answer.status_code == status
-
-
-@pytest.mark.covers("P17", "I09")
-@pytest.mark.parametrize("who", ["manager", "agent"])
-def test_p17_no_answer_to_who_is_signed_in_is_kept_or_framed(world, who):
-    kept, framed = set(), set()
-    for route in routes():
-        client = world.program(who) if route.name.startswith("api:") else world.browser(who)
-        answer = client.get(route.address(**world.arguments(route)) + own_query(world, route))
-        if answer.status_code != 200:
-            continue
-        if "no-store" not in answer.get("Cache-Control", ""):
-            kept.add(route.name)
-        policy = answer["Content-Security-Policy"]
-        if "frame-ancestors 'none'" not in policy and not policy.startswith("sandbox"):
-            framed.add(route.name)
-    assert kept <= {"api:schema", "api:docs", "admin:jsi18n"}, "the same for everybody"
-    assert framed == set()
