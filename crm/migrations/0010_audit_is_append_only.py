@@ -8,8 +8,6 @@ import warnings
 
 from django.db import DatabaseError, migrations, models, transaction
 
-from crm.foundation.search import search_text
-
 TABLE = "crm_auditentry"
 INDEX = "auditentry_search_trgm"
 COLUMNS = (
@@ -55,14 +53,6 @@ SQLITE = (
 SQLITE_BACK = (f"DROP TRIGGER IF EXISTS {TABLE}_not_changed", f"DROP TRIGGER IF EXISTS {TABLE}_not_deleted")
 
 
-def fill(apps, schema_editor):
-    """Words of what was written before."""
-    entries = apps.get_model("crm", "AuditEntry")._base_manager
-    for entry in entries.filter(search_text="").only("user_name", "object_name", "object_id").iterator():
-        words = search_text(entry.user_name, entry.object_name, entry.object_id)
-        entries.filter(pk=entry.pk).update(search_text=words)
-
-
 def index(apps, schema_editor):
     """Trigrams on PostgreSQL; without the right to create the extension the search still works, slower."""
     connection = schema_editor.connection
@@ -98,7 +88,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             "auditentry", "search_text", models.TextField(blank=True, db_default="", default="", editable=False)
         ),
-        migrations.RunPython(fill, migrations.RunPython.noop),
         migrations.RunPython(index, drop_index),
         migrations.RunPython(lock, unlock),
     ]
