@@ -27,6 +27,7 @@ from conversations.desk.presence import watch_over_sockets  # noqa: E402
 from conversations.ingest.batcher import batcher  # noqa: E402
 from conversations.ingest.receiver import PATH as WEBHOOK_PATH  # noqa: E402
 from conversations.ingest.receiver import receive_webhook  # noqa: E402
+from conversations.ingest.tallies import tallies  # noqa: E402
 from conversations.live.publish import subscribe  # noqa: E402
 from conversations.live.registry import registry  # noqa: E402
 from conversations.live.viewers import viewers  # noqa: E402
@@ -99,6 +100,7 @@ async def _lifespan(receive: Any, send: Any) -> None:
 def _stop() -> None:
     work.stop()
     batcher.stop()
+    tallies.stop()
     if ringer is not None:
         ringer.stop()
     aio.close()

@@ -246,7 +246,8 @@ def _process_alone(event: WebhookEvent) -> None:
 
 def _land_each(todo: Iterable[Item], inboxes: items.Inboxes) -> None:
     """Land items one by one. One that the database does not take just now holds up no neighbour: its error is raised
-    at the end. After two in a row it is raised at once: the database is away.
+    at the end. After two in a row the database is asked by renewing the lease: if it does not take that either, it is
+    away, and the rest is spared.
     """
     left: Exception | None = None
     was_taken = True
@@ -255,7 +256,7 @@ def _land_each(todo: Iterable[Item], inboxes: items.Inboxes) -> None:
             _land_or_set_aside(item, inboxes)
         except PASSING as error:
             if not was_taken:
-                raise
+                _renew(item.event)
             left, was_taken = error, False
             continue
         was_taken = True

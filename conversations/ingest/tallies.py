@@ -21,6 +21,7 @@ from crm.foundation import clock
 log = structlog.get_logger(__name__)
 
 WRITE_SECONDS = 10.0
+STOP_SECONDS = 3.0
 
 
 @dataclass
@@ -68,6 +69,21 @@ class Tallies:
             self._take_back(counts)
             raise
 
+    def stop(self) -> None:
+        """The process ends: write what has been counted, for at most STOP_SECONDS; raises nothing of the database's."""
+        if self._counts == Counts():
+            return
+        try:
+            self._writer.submit(self._write_last).result(STOP_SECONDS)
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            log.warning("tallies not written", error=type(error).__name__)
+
+    def _write_last(self) -> None:
+        try:
+            self.write()
+        finally:
+            connection.close()
+
     def _write_soon(self) -> None:
         loop = asyncio.get_running_loop()
         if self._timer is None or self._loop is not loop:
@@ -84,9 +100,13 @@ class Tallies:
         except (DatabaseError, InterfaceError) as error:
             log.warning("tallies not written", error=type(error).__name__)
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._take_back, counts)
+                loop.call_soon_threadsafe(self._try_again, counts)
         finally:
             connection.close()
+
+    def _try_again(self, counts: Counts) -> None:
+        self._take_back(counts)
+        self._write_soon()
 
     def _take_back(self, old: Counts) -> None:
         now = self._counts

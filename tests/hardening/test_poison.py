@@ -111,26 +111,57 @@ def test_an_item_the_database_never_takes_in_time_does_not_hold_up_its_neighbour
 
 
 @pytest.mark.covers("F20")
-def test_two_refusals_in_a_row_are_the_database_and_the_wait_grows_with_the_webhooks_age(inbox, monkeypatch):
-    tried = []
+def test_two_items_beside_each_other_that_the_database_never_takes_do_not_hold_up_those_behind(inbox, monkeypatch):
+    bad = ["w.1", "w.2", "w.3"]
 
-    def away(arrivals, known):
-        tried.append(len(arrivals))
+    def too_slow():
+        raise OperationalError("canceling statement due to statement timeout")
+
+    record = inbound.record
+    for external_id in bad:
+        monkeypatch.setattr(inbound, "record", fails_on(external_id, too_slow))
+    event = store(inbox, messages(*[text(f"w.{number}", at=T0 + number) for number in range(6)]))
+    WebhookEvent.objects.update(attempts_count=pipeline.ALONE_FROM)
+    pipeline.drain()
+    assert sorted(Message.objects.values_list("external_id", flat=True)) == ["w.0", "w.4", "w.5"], "in the first round"
+    event.refresh_from_db()
+    assert (event.state, event.attempts_count) == ("pending", pipeline.ALONE_FROM), "nobody's fault: for a day"
+    monkeypatch.setattr(inbound, "record", record)
+    restart()
+    pipeline.drain()
+    assert landings(event) == [("text", "recorded")] * 6
+
+
+@pytest.mark.covers("F20")
+def test_a_database_that_is_away_is_not_asked_for_each_item_and_the_wait_grows_with_the_webhooks_age(
+    inbox, monkeypatch
+):
+    asked, now, renew = [], clock.real(), pipeline._renew
+    monkeypatch.setattr(clock, "real", lambda: now)
+
+    def away(*args):
+        asked.append("item")
+        raise OperationalError("the connection is closed")
+
+    def gone(event, **more):
+        if "item" not in asked:
+            return renew(event, **more)
+        asked.append("lease")
         raise OperationalError("the connection is closed")
 
     monkeypatch.setattr(inbound, "record", away)
+    monkeypatch.setattr(pipeline, "_renew", gone)
     event = store(inbox, messages(*[text(f"w.{number}", at=T0 + number) for number in range(6)]))
     waits = []
     for age in (0, 60, 3600):
-        now = clock.real()
         WebhookEvent.objects.update(received_at=now - dt.timedelta(seconds=age), attempts_count=pipeline.ALONE_FROM)
-        tried.clear()
+        asked.clear()
         pipeline.drain()
-        assert tried == [1, 1], "the other four are spared"
+        assert asked == ["item", "lease", "lease"], "the second item, then whether it is the database; four are spared"
         event.refresh_from_db()
-        waits.append(round((event.lease_until - now).total_seconds() / 10))
+        waits.append((event.lease_until - now).total_seconds())
         restart()
-    assert waits == [0, 1, 3]
+    assert waits == [2, 7.5, 30]
 
 
 @pytest.mark.covers("F28")

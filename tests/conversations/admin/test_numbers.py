@@ -30,10 +30,11 @@ def graph():
 
 
 @pytest.fixture
-def inbox(graph, factories, monkeypatch):
+def inbox(graph, factories, monkeypatch, settings):
     """A number of its own path at Meta, which is given all the time it needs."""
     monkeypatch.setattr(checkup, "ANSWER_SECONDS", 120)
-    account = factories.AccountFactory(graph_base_url=graph.url, access_token=TOKEN, app_secret=SECRET)
+    settings.GRAPH_BASE_URL = f"{graph.url}/"
+    account = factories.AccountFactory(access_token=TOKEN, app_secret=SECRET)
     inbox = factories.InboxFactory(account=account, teams=[factories.TeamFactory(name="Sales")], name="Main")
     number = {"id": "1", "display_phone_number": "+34 910 111 222", "quality_rating": "GREEN", "status": "CONNECTED",
               "throughput": {"level": "HIGH"}, "whatsapp_business_manager_messaging_limit": "TIER_10K"}  # fmt: skip
@@ -172,6 +173,22 @@ def test_secrets_go_in_and_never_come_out(admin, posted, inbox):
     entry = AuditEntry.objects.about("conversations.whatsappaccount", account.pk).first()
     assert entry.changes["access_token"] == ["•••", "•••"]
     assert "f" * 32 not in str(entry.changes)
+
+
+@pytest.mark.covers("A07")
+def test_no_app_secret_is_shown_to_an_address_of_the_accounts_own_even_if_it_names_an_app(
+    admin, posted, graph, inbox, settings
+):
+    settings.GRAPH_BASE_URL, settings.DEMO = "https://graph.facebook.com", True
+    page = posted(account_form(inbox.account), graph_base_url=graph.url, new_token="EAAG-its-own-token")
+    assert page.status_code == 302
+    before = len(graph.asked)
+    page = admin.post(set_up(inbox), follow=True)
+    asked = graph.asked[before:]
+    assert any(one.path.endswith("/subscribed_apps") for one in asked), "it was asked, and named an app"
+    assert {one.headers["Authorization"] for one in asked} == {"Bearer EAAG-its-own-token"}
+    assert (states(page)["fields"], states(page)["quality"]) == ("unknown", "ok")
+    assert "only the app itself" in sentence(page, "fields")
 
 
 def test_a_form_saved_without_secrets_keeps_them(admin, posted, inbox):

@@ -3,11 +3,13 @@
 import asyncio
 import threading
 import urllib.parse
+from unittest.mock import Mock
 
 import pytest
 from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
+from config import asgi
 from conversations.inboxes.models import WhatsAppAccount
 from conversations.ingest import tallies as module
 from conversations.ingest.models import RefusedWebhooks
@@ -78,6 +80,42 @@ def test_many_requests_are_one_writing(tallies, monkeypatch):
 
     asyncio.run(flood())
     assert [sum(counts.refused.values()) for counts in stored] == [FLOOD]
+
+
+def test_after_a_writing_that_failed_comes_another_without_a_new_webhook(tallies, monkeypatch):
+    written, stored = threading.Event(), []
+
+    def store(counts):
+        stored.append(counts)
+        if len(stored) == 1:
+            raise OperationalError
+        written.set()
+
+    monkeypatch.setattr(module, "_store", store)
+    monkeypatch.setattr(module, "WRITE_SECONDS", 0.01)
+
+    async def one():
+        tallies.note_refused()
+        assert await asyncio.to_thread(written.wait, 30)
+
+    asyncio.run(one())
+    assert [sum(counts.refused.values()) for counts in stored] == [1, 1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_was_counted_is_written_when_the_process_ends(tallies, monkeypatch):
+    async def one():
+        tallies.note_refused()
+
+    asyncio.run(one())
+    monkeypatch.setattr(asgi, "tallies", tallies)
+    for other in ("work", "batcher", "aio"):
+        monkeypatch.setattr(asgi, other, Mock())
+    asgi._stop()
+    assert RefusedWebhooks.objects.get().count == 1
+    monkeypatch.setattr(module, "_store", Mock(side_effect=OperationalError))
+    asyncio.run(one())
+    tallies.stop()
 
 
 def test_what_cannot_be_written_is_counted_on(tallies, monkeypatch):
