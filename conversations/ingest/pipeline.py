@@ -9,7 +9,7 @@ import datetime as dt
 import itertools
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -70,8 +70,21 @@ def claim(limit: int) -> list[WebhookEvent]:
     free = WebhookEvent.objects.filter(state=State.PENDING).exclude(lease_until__gt=now)
     free = free.exclude(lane__in=taken.values("lane")).select_for_update(skip_locked=True).order_by("pk")
     sizes = free.annotate(size=Length("sealed_body")).values_list("pk", "size")[:limit]
-    totals = itertools.accumulate((size for _pk, size in sizes), initial=0)
-    return _lease([pk for (pk, _size), before in zip(sizes, totals, strict=False) if before < BYTES_AT_ONCE], now)
+    return _lease(next(_slices(sizes), []), now)
+
+
+def _slices(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Ids with the sizes of their bodies, in parts of BYTES_AT_ONCE: only the last of a part may go beyond."""
+    part: list[int] = []
+    held = 0
+    for pk, size in sizes:
+        part.append(pk)
+        held += size
+        if held >= BYTES_AT_ONCE:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part
 
 
 def _lease(pks: Sequence[int], now: dt.datetime) -> list[WebhookEvent]:
@@ -142,20 +155,44 @@ def respond(landed: Iterable[Item]) -> None:
                     log.error("message not answered", message=message.pk, **_where(result))
 
 
-def replay(pks: Iterable[int]) -> int:
-    """Process quarantined events again; what is already known stays as it is. Returns how many were quarantined."""
-    events = _claim_quarantined(pks)
-    process(events)
-    return len(events)
+def replay(pks: Iterable[int], note: Callable[[list[int]], object] = lambda taken: None) -> int:
+    """Process quarantined events again, here and now, some megabytes at a time; what is already known stays as it is.
+    Returns how many were quarantined; `note` hears which, in the transaction that takes them.
+    """
+    rows = WebhookEvent.objects.filter(pk__in=list(pks), state=State.QUARANTINED).order_by("pk")
+    count = 0
+    for part in _slices(list(rows.annotate(size=Length("sealed_body")).values_list("pk", "size"))):
+        events = _claim_quarantined(part, note)
+        process(events)
+        count += len(events)
+    return count
 
 
 @in_transaction
-def _claim_quarantined(pks: Iterable[int]) -> list[WebhookEvent]:
+def _claim_quarantined(pks: Iterable[int], note: Callable[[list[int]], object]) -> list[WebhookEvent]:
+    events = _reopen(pks)
+    if events:
+        note(events)
+    return _lease(events, clock.real())
+
+
+@in_transaction
+def release(pks: Iterable[int]) -> list[int]:
+    """Give quarantined events back to the background work, which begins with them; returns which were quarantined."""
+    events = _reopen(pks)
+    if events:
+        work.ring("pipeline")
+    return events
+
+
+def _reopen(pks: Iterable[int]) -> list[int]:
     rows = WebhookEvent.objects.filter(pk__in=list(pks), state=State.QUARANTINED)
     events = list(rows.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     EventItem.objects.filter(event__in=events, outcome=Outcome.QUARANTINED).delete()
-    WebhookEvent.objects.filter(pk__in=events).update(state=State.PENDING, attempts_count=0)
-    return _lease(events, clock.real())
+    WebhookEvent.objects.filter(pk__in=events).update(
+        state=State.PENDING, attempts_count=0, lease=None, lease_until=None
+    )
+    return events
 
 
 def _read_safely(event: WebhookEvent) -> list[Item]:

@@ -14,6 +14,7 @@ from conversations.messaging import inbound
 from conversations.messaging.models import Message
 from conversations.monitoring import figures
 from conversations.monitoring.exposition import exposition
+from crm.audit.models import AuditEntry
 from crm.foundation import clock
 from tests.webhooks import ANA, LUIS, T0, arrive, landings, messages, person, store, text
 
@@ -162,6 +163,29 @@ def test_a_database_that_is_away_is_not_asked_for_each_item_and_the_wait_grows_w
         waits.append((event.lease_until - now).total_seconds())
         restart()
     assert waits == [2, 7.5, 30]
+
+
+def test_replaying_holds_some_megabytes_at_once_and_notes_what_it_took_with_taking_it(inbox, monkeypatch):
+    events = [store(inbox, messages(text(f"w.{number}", at=T0 + number))) for number in range(5)]
+    size = max(len(event.sealed_body) for event in events)
+    monkeypatch.setattr(pipeline, "BYTES_AT_ONCE", 2 * size - 100)
+    WebhookEvent.objects.update(state="quarantined")
+    process, held = pipeline.process, []
+
+    def crashes_at_the_third(taken):
+        held.append([event.pk for event in taken])
+        if len(held) == 3:
+            raise SystemExit("killed")
+        process(taken)
+
+    monkeypatch.setattr(pipeline, "process", crashes_at_the_third)
+    with pytest.raises(SystemExit):
+        call_command("replay")
+    pks = [event.pk for event in events]
+    assert held == [pks[:2], pks[2:4], pks[4:]]
+    told = AuditEntry.objects.filter(action="replayed").order_by("pk").values_list("changes", flat=True)
+    assert [changes["ids"][1] for changes in told] == held
+    assert Message.objects.count() == 4
 
 
 @pytest.mark.covers("F28")

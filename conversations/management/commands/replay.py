@@ -10,7 +10,6 @@ from crm.audit import log
 from crm.audit.commands import AuditedCommand
 
 BATCH = 100
-NAMED = 100  # ids that the audit log names
 
 
 class Command(AuditedCommand):
@@ -27,9 +26,9 @@ class Command(AuditedCommand):
             quarantined = quarantined.filter(pk__in=options["ids"])
         ids = list(quarantined.order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(ids), BATCH):
-            chunk = ids[start : start + BATCH]
-            pipeline.replay(chunk)
-        if ids:
-            log.record("replayed", changes={"events": [None, len(ids)], "ids": [None, ids[:NAMED]]})
+            pipeline.replay(ids[start : start + BATCH], note=self._record)
         left = WebhookEvent.objects.filter(pk__in=ids, state=WebhookEvent.State.QUARANTINED).count()
         self.stdout.write(f"{len(ids)} replayed, {left} still in quarantine.")
+
+    def _record(self, taken: list[int]) -> None:
+        log.record("replayed", changes={"events": [None, len(taken)], "ids": [None, taken]})
