@@ -41,7 +41,7 @@ fuzz: ## throw made-up requests at every operation of the API and mutated bodies
 	@scripts/machine.sh
 	@scripts/install.sh dev
 	LOG_LEVEL=ERROR MUTATIONS=20000 $(PY) -m pytest -s tests/hardening/test_mutated_bodies.py tests/hardening/test_every_field.py
-	FUZZ_EXAMPLES=250 FUZZ_SECONDS=3600 $(PY) -m pytest -s tests/permissions/test_api_fuzz.py
+	FUZZ_EXAMPLES=250 FUZZ_CASES=20000 $(PY) -m pytest -s tests/permissions/test_api_fuzz.py
 
 bench: ## measure everything beside its limit and its peers (25 minutes, 7 GB in var/bench); writes docs/benchmarks.md
 	@scripts/machine.sh

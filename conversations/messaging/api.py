@@ -75,13 +75,13 @@ class ConversationViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Conversation])
     def assign(self, request: Request, pk: str) -> Response:
         """Give the conversation to a person and a team; null takes it away, what is left out stays."""
         body = _read(state_forms.AssignBody, request)
-        chosen = get_object_or_404(self.get_queryset().select_related("assignee", "team"), pk=pk)
-        assignee, team = chosen.assignee, chosen.team
+        chosen = get_object_or_404(self.get_queryset(), pk=pk)
+        to: dict[str, Any] = {}
         if "assignee" in body:
-            assignee = _existing("assignee", User.objects.filter(is_active=True), body["assignee"])
+            to["assignee"] = _existing("assignee", User.objects.filter(is_active=True), body["assignee"])
         if "team" in body:
-            team = _existing("team", Team.objects.all(), body["team"])
-        changed = threads.assign(chosen, by=user_of(request), assignee=assignee, team=team, version=body.get("version"))
+            to["team"] = _existing("team", Team.objects.all(), body["team"])
+        changed = threads.assign(chosen, by=user_of(request), version=body.get("version"), **to)
         return self._answer(changed)
 
     @extend_schema(request=state_forms.VersionBody, responses={200: ConversationSerializer, 409: CONFLICT})

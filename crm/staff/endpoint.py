@@ -90,7 +90,7 @@ class Endpoint:
     method; change for POSTs to one thing) unless `needs` names another by action or method.
     """
 
-    resource: ClassVar[str]
+    resource: ClassVar[str] = ""
     resources: ClassVar[Mapping[str, str]] = {}
     needs: ClassVar[Mapping[str, str]] = {}
     has_etag: ClassVar[bool] = True

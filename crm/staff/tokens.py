@@ -64,8 +64,8 @@ def find(text: str) -> ApiToken | None:
 
 
 def opens(token: ApiToken, resource: str, verb: str) -> bool:
-    """Whether the scopes of a token allow to `read` or `write` a resource."""
-    return bool({verb, f"{resource}:{verb}"} & set(token.scopes))
+    """Whether the scopes of a token allow to `read` or `write` a resource; never one that nobody knows."""
+    return resource in RESOURCES and bool({verb, f"{resource}:{verb}"} & set(token.scopes))
 
 
 def digest(text: str) -> str:

@@ -117,6 +117,14 @@ def test_agents_see_what_their_role_shows_and_404_for_the_rest():
     assert ids(restricted.get("conversations/")) == []
 
 
+@pytest.mark.sqlite_too
+def test_who_gives_to_a_team_leaves_the_person_a_colleague_has_just_named(manager):
+    row, agent, team = ConversationFactory(), UserFactory(role="manager"), TeamFactory()
+    as_it_was = Conversation.objects.select_related("assignee").get(pk=row.pk)
+    threads.assign(row, by=manager, assignee=agent)
+    assert threads.assign(as_it_was, by=manager, team=team).assignee == agent
+
+
 def test_assigning_changes_what_was_sent_and_answers_with_the_conversation(api):
     row, agent, team = ConversationFactory(), UserFactory(), TeamFactory()
     row.inbox.teams.add(team)

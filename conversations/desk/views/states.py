@@ -34,16 +34,14 @@ def header(request: DeskRequest, pk: int) -> HttpResponse:
 def assign(request: DeskRequest, pk: int) -> HttpResponse:
     """Give the conversation to somebody, to a team, to nobody; 409 with the present state if it changed meanwhile."""
     chosen = conversation_or_404(request, pk)
-    assignee, team = chosen.assignee, chosen.team
+    to: dict[str, Any] = {}
     if "assignee" in request.POST:
-        assignee = _assignee(request)
+        to["assignee"] = _assignee(request)
     if "team" in request.POST:
         wanted = read_pk(request.POST["team"])
-        team = get_object_or_404(Team, pk=wanted) if wanted else None
+        to["team"] = get_object_or_404(Team, pk=wanted) if wanted else None
     version = read_version(request.POST)
-    return _changed(
-        request, pk, lambda: threads.assign(chosen, by=request.user, assignee=assignee, team=team, version=version)
-    )
+    return _changed(request, pk, lambda: threads.assign(chosen, by=request.user, version=version, **to))
 
 
 def _assignee(request: DeskRequest) -> User | None:
