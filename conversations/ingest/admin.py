@@ -182,7 +182,7 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Replay all with the same reason"), permissions=["act"])
     def replay_alike(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> None:
-        """The ticked ones and all that were set aside for the same reasons, the oldest RELEASED_AT_ONCE of each."""
+        """All that were set aside for the reasons of the ticked ones, of each the oldest RELEASED_AT_ONCE."""
         aside = WebhookEvent.objects.filter(state=WebhookEvent.State.QUARANTINED)
         ticked = queryset.filter(state=WebhookEvent.State.QUARANTINED).order_by()
         count, is_more = 0, False
@@ -335,7 +335,7 @@ class ParkedUpdateAdmin(RowDeeds, ReadOnlyAdmin):
         words = {"status": _("Status"), "reaction": _("Reaction"), "edit": _("Edit"), "revoke": _("Deletion")}
         word = words.get(row.kind, row.kind)
         status = row.payload.get("status") if row.kind == "status" and isinstance(row.payload, dict) else ""
-        return f"{word}: {status}" if status else word
+        return f"{word}: {dict(Message.Status.choices).get(status, status)}" if status else word
 
     @display(description=gettext_lazy("message"))
     def external_id_short(self, row: ParkedUpdate) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs
 
 from django.conf import settings
@@ -19,26 +19,61 @@ CHALLENGE_MAX = 200
 # Reading the secrets and storing the bytes together: Meta is answered within two seconds.
 ANSWER_SECONDS = 1.8
 READ_SECONDS = 15.0
-# Of all bodies that come in pieces just now: strangers who send slowly cannot fill the memory.
+# Of all bodies that come in pieces just now: strangers who send slowly cannot fill the memory. Where it is full, the
+# one that has been coming longest gives way: a webhook of Meta's is complete in moments.
 READING_BYTES_MAX = 128 * 1024 * 1024
 HEADERS = (
     (b"content-type", b"text/plain; charset=utf-8"),
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
 )
-_too_slow: "set[asyncio.Task[Any] | None]" = set()
-
-
-class _Reading:
-    """How many bytes of bodies that are not complete yet this process holds; changed by the server's loop only."""
-
-    held = 0
 
 
 class _Refused(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status, self.text = status, text
+
+
+class _Reading:
+    """The bodies that are not complete yet, by who reads them, the oldest first, and those who are to stop; changed by
+    the server's loop only.
+    """
+
+    bodies: ClassVar[dict[asyncio.Task[Any], bytearray]] = {}
+    stopped: ClassVar[dict[asyncio.Task[Any], _Refused]] = {}
+    held = 0  # bytes of all bodies
+
+    @classmethod
+    def add(cls, task: asyncio.Task[Any], part: bytes) -> bytearray:
+        """What the task has read so far, with another part."""
+        body = cls.bodies.setdefault(task, bytearray())
+        body += part
+        cls.held += len(part)
+        return body
+
+    @classmethod
+    def make_room(cls, task: asyncio.Task[Any]) -> None:
+        """While there is too much, the oldest give way; raises if that is the task itself."""
+        while cls.held > READING_BYTES_MAX:
+            oldest = next(iter(cls.bodies))
+            refusal = _Refused(503, "try again later")
+            if oldest is task:
+                raise refusal
+            cls.drop(oldest)
+            cls.stop(oldest, refusal)
+
+    @classmethod
+    def drop(cls, task: asyncio.Task[Any]) -> None:
+        """Its body is complete, or not wanted any more."""
+        cls.held -= len(cls.bodies.pop(task, b""))
+
+    @classmethod
+    def stop(cls, task: asyncio.Task[Any], refusal: _Refused) -> None:
+        """Make the task end its reading with this refusal."""
+        if task not in cls.stopped:
+            cls.stopped[task] = refusal
+            task.cancel()
 
 
 async def receive_webhook(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -113,48 +148,46 @@ def _check(declared: bytes, content_type: bytes) -> None:
 async def _body(receive: Any) -> bytes:
     """The whole body; a sender that trickles is not waited for."""
     task, largest = asyncio.current_task(), settings.WEBHOOK_MAX_BYTES
+    if task is None:
+        raise RuntimeError("a webhook is read by a task")
     deadlines.add(task, READ_SECONDS, _stop_reading)
     try:
         message = await receive()
         if message["type"] == "http.request" and not message.get("more_body"):
             body: bytes = message.get("body", b"")
         else:
-            body = await _parts(receive, message, largest)
+            body = await _parts(task, receive, message, largest)
     except asyncio.CancelledError as error:
-        if task not in _too_slow or task is None or task.uncancel():
+        refusal = _Reading.stopped.get(task)
+        if refusal is None or task.uncancel():
             raise
-        raise _Refused(408, "too slow") from error
+        raise refusal from error
     finally:
         deadlines.drop(task)
-        _too_slow.discard(task)
+        _Reading.stopped.pop(task, None)
     if len(body) > largest:
         raise _Refused(413, "too large")
     return body
 
 
 def _stop_reading(task: "asyncio.Task[Any]") -> None:
-    _too_slow.add(task)
-    task.cancel()
+    _Reading.stop(task, _Refused(408, "too slow"))
 
 
-async def _parts(receive: Any, message: Any, largest: int) -> bytes:
-    body = bytearray()
+async def _parts(task: "asyncio.Task[Any]", receive: Any, message: Any, largest: int) -> bytes:
     try:
         while True:
             if message["type"] == "http.disconnect":
                 raise _Refused(400, "incomplete")
-            part = message.get("body", b"")
-            body += part
-            _Reading.held += len(part)
+            body = _Reading.add(task, message.get("body", b""))
             if len(body) > largest:
                 raise _Refused(413, "too large")
             if not message.get("more_body"):
                 return bytes(body)
-            if _Reading.held > READING_BYTES_MAX:
-                raise _Refused(503, "try again later")
+            _Reading.make_room(task)
             message = await receive()
     finally:
-        _Reading.held -= len(body)
+        _Reading.drop(task)
 
 
 async def _fresh_key_ring(seconds: float) -> None:

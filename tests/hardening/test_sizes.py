@@ -86,33 +86,47 @@ def test_a_byte_at_a_time_is_408_when_the_time_for_reading_is_over(monkeypatch):
 
 
 @pytest.mark.covers("F21", "W16")
-def test_many_who_send_slowly_fill_no_memory_and_small_webhooks_still_come_in(monkeypatch):
+def test_many_who_send_slowly_fill_no_memory_and_give_way_to_webhooks_that_come_in_pieces(monkeypatch):
     monkeypatch.setattr(receiver, "READING_BYTES_MAX", 3 * MB)
     large = BODY[:-1] + b" " * MB + b"}"
+    statuses, most = {}, []
 
-    async def crowd():
-        stuck, goes_on, reading, sent = asyncio.Event(), asyncio.Event(), [], []
+    async def stranger(name, goes_on, waits, *, parts):
+        left = iter(range(parts))
 
         async def receive():
-            reading.append(MB)
-            if len(reading) > 3:
-                stuck.set()
+            most.append(receiver._Reading.held)
+            if next(left, None) is None:
+                waits.set()
                 await goes_on.wait()
+                return {"type": "http.disconnect"}
             return {"type": "http.request", "body": b" " * MB, "more_body": True}
 
         async def send(message):
-            sent.append(message)
+            statuses.setdefault(name, message.get("status"))
 
         scope = {"method": "POST", "query_string": b"", "headers": [(NAME, GOOD)]}
-        slow = asyncio.create_task(receiver.receive_webhook(scope, receive, send))
-        await stuck.wait()
-        during = [(await call(large, chunk=MB // 2))[0], (await call(BODY))[0]]
-        goes_on.set()
-        await slow
-        return [*during, sent[0]["status"], (await call(large, chunk=MB // 2))[0]]
+        await receiver.receive_webhook(scope, receive, send)
 
-    assert asyncio.run(crowd()) == [503, 200, 503, 200]
+    async def crowd():
+        goes_on = asyncio.Event()
+        slow = []
+        for number in range(3):
+            waits = asyncio.Event()
+            slow.append(asyncio.create_task(stranger(number, goes_on, waits, parts=1)))
+            await waits.wait()
+        taken = [(await call(large, chunk=MB // 2))[0] for _ in range(5)] + [(await call(BODY))[0]]
+        goes_on.set()
+        await asyncio.gather(*slow)
+        await stranger("alone", goes_on, waits, parts=4)
+        return taken
+
+    assert asyncio.run(crowd()) == [200] * 6
+    assert statuses == {0: 503, 1: 400, 2: 400, "alone": 503}, "the oldest gave way; the others hung up"
+    assert max(most) <= 3 * MB
     assert receiver._Reading.held == 0
+    assert not receiver._Reading.bodies
+    assert not receiver._Reading.stopped
 
 
 @pytest.mark.covers("F21")

@@ -112,7 +112,7 @@ def test_a_sender_that_trickles_is_408(inbox, writer, fresh_keys, monkeypatch):
     scope = {"method": "POST", "query_string": b"", "headers": []}
     asyncio.run(receiver.receive_webhook(scope, receive, send))
     assert sent[0]["status"] == 408
-    assert not receiver._too_slow
+    assert not receiver._Reading.stopped
 
 
 def test_a_request_that_is_cancelled_stays_cancelled(inbox, writer, fresh_keys):
