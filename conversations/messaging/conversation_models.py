@@ -225,6 +225,8 @@ class ConversationTag(models.Model):
     added_at = models.DateTimeField(default=clock.now)
 
     class Meta:
+        verbose_name = _("tag of a conversation")
+        verbose_name_plural = _("tags of conversations")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["conversation", "tag"], name="conversationtag_once"),
         ]
