@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
@@ -31,8 +32,10 @@ class CannedAnswerSerializer(serializers.ModelSerializer[CannedAnswer]):
         return self._save(CannedAnswer(), validated_data)
 
     def update(self, instance: CannedAnswer, validated_data: dict[str, Any]) -> CannedAnswer:
-        """What is left out stays."""
-        return self._save(instance, validated_data)
+        """What is left out stays, as it stands now."""
+        with transaction.atomic():
+            instance.refresh_from_db(from_queryset=CannedAnswer.objects.select_for_update(no_key=True))
+            return self._save(instance, validated_data)
 
     def _save(self, answer: CannedAnswer, wanted: dict[str, Any]) -> CannedAnswer:
         parts = {name: wanted.get(name, getattr(answer, name)) for name in ("shortcut", "title", "body")}

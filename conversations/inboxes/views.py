@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet, Subquery
+from django.db.models import Model, QuerySet, Subquery
 
 from conversations.channels.whatsapp import codes, limits
 from conversations.graphapi.client import MESSAGING_LIMIT
@@ -14,6 +14,7 @@ from conversations.inboxes.findings import PAYMENT_CODES, Finding, Signals, find
 from conversations.inboxes.models import Inbox, NumberCheck, WhatsAppAccount
 from conversations.ingest.models import RefusedWebhooks
 from conversations.ingest.receiver import PATH
+from crm.audit import log
 from crm.foundation import clock
 
 NOT_AGAIN = dt.timedelta(seconds=5)
@@ -45,7 +46,9 @@ def findings_of(inbox: Any) -> list[Finding]:
 
 
 def ask_meta(inbox: Inbox) -> NumberCheck:
-    """Ask Graph, unless that was done a moment ago, and keep what concerns sending: number, throughput, limit."""
+    """Ask Graph, unless that was done a moment ago, and keep what concerns sending: number, throughput, limit. What
+    that changes of what somebody entered is recorded with it.
+    """
     known = getattr(inbox, "number_check", None)
     if known is not None and clock.real() - known.asked_at < NOT_AGAIN:
         return known
@@ -53,11 +56,20 @@ def ask_meta(inbox: Inbox) -> NumberCheck:
     with transaction.atomic():
         if "number" in check.answers:
             told = limits.number_columns(check.answers["number"])
-            Inbox.objects.filter(pk=inbox.pk).update(**{name: value for name, value in told.items() if value})
+            _keep(Inbox, inbox.pk, {name: value for name, value in told.items() if value})
         if check.answers.get("limit", {}).get(MESSAGING_LIMIT):
             people = limits.people_per_day(check.answers["limit"][MESSAGING_LIMIT])
-            WhatsAppAccount.objects.filter(pk=inbox.account_id).update(messaging_limit=people)
+            _keep(WhatsAppAccount, inbox.account_id, {"messaging_limit": people})
     return check
+
+
+def _keep(model: type[Model], pk: int, values: dict[str, Any]) -> None:
+    row = model._base_manager.select_for_update(no_key=True).get(pk=pk)
+    before = log.snapshot(row)
+    for name, value in values.items():
+        setattr(row, name, value)
+    if log.changed(row, before):
+        row.save(update_fields=list(values))
 
 
 def callback_url() -> str:

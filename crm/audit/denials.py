@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Any
 
 import structlog
@@ -12,7 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from crm.audit import log
 from crm.foundation import throttle
 
-MOST = 20  # entries of one user in a minute; one more says that there were others
+MOST = 20  # entries of one user in a minute
+MOST_A_DAY = 200  # and in a day; in each hour that has more, one entry says so
+HOUR, DAY = 60 * 60, 24 * 60 * 60  # seconds
 PATH_SHOWN = 200
 
 logger = structlog.get_logger(__name__)
@@ -55,11 +58,16 @@ def _note(request: HttpRequest, who: log.Origin, *, is_forbidden: bool) -> None:
 
 
 def _record(request: HttpRequest, who: log.Origin, subject: Model | None) -> bool:
-    """Record one, or that there were more; False when a minute has had its share."""
-    is_more = throttle.wait_for(f"denied:{who.user_id}", MOST) > 0
-    if is_more and throttle.wait_for(f"denied-more:{who.user_id}", 1):
-        return False
+    """Record one, once an hour for the same thing, or that there were more; False when the share is used up."""
     asked = f"{request.method} {request.path}"[:PATH_SHOWN]
+    what = f"{subject._meta.label_lower} {subject.pk}" if subject is not None else asked
+    if throttle.wait_for(f"denied-same:{who.user_id}:{sha256(what.encode()).hexdigest()}", 1, HOUR):
+        return True
+    is_more = throttle.wait_for(f"denied:{who.user_id}", MOST) or throttle.wait_for(
+        f"denied-day:{who.user_id}", MOST_A_DAY, DAY
+    )
+    if is_more and throttle.wait_for(f"denied-more:{who.user_id}", 1, HOUR):
+        return False
     with log.acting(who):
         if is_more:
             log.record("denied", changes={"more": [None, True]})

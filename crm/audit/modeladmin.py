@@ -205,7 +205,7 @@ class AuditedAdmin(ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a row and record what it was."""
         with transaction.atomic():
-            self.audit(request, "deleted", obj, log.difference(self.audit_state(obj), {}))
+            self.audit(request, "deleted", obj, log.difference(self.audit_state(obj) | log.going_with(obj), {}))
             obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:

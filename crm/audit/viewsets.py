@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 
 from crm.audit import log
 
@@ -23,8 +24,10 @@ class RecordsWrites(_Base):
             log.created(serializer.save())
 
     def perform_update(self, serializer: Any) -> None:
-        """Save, and record what differs."""
+        """Save over the row as it stands, locked, and record what differs."""
+        rows = type(serializer.instance)._base_manager.select_for_update(no_key=True)
         with transaction.atomic():
+            serializer.instance = get_object_or_404(rows, pk=serializer.instance.pk)
             before = log.snapshot(serializer.instance)
             log.changed(serializer.save(), before)
 

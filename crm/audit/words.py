@@ -37,6 +37,7 @@ ACTIONS = {
     "reset_asked": gettext_lazy("New password asked for"),
     "password_changed": gettext_lazy("Password changed"),
     "password_reset": gettext_lazy("Password reset"),
+    "merged": gettext_lazy("Merged"),
     "revoked": gettext_lazy("Revoked"),
     "replayed": gettext_lazy("Replayed"),
     "settled": gettext_lazy("Settled by hand"),
@@ -120,6 +121,8 @@ def _field_word(label: str, name: str) -> str:
         model, _space, pk = kind.partition(" ")
         label = f"{label.partition('.')[0]}.{model}"
         return f"{model_word(label)} {pk}: {_field_word(label, rest)}"
+    if "." in name:  # how much of another kind of thing was touched
+        return model_word(name)
     field = _field(label, name)
     return str(capfirst(field.verbose_name)) if field else capfirst(name.replace("_", " "))
 

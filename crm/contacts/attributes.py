@@ -85,7 +85,8 @@ def remove(attribute: CustomAttribute) -> None:
                 f"UPDATE {table} SET attributes = json_remove(attributes, %s) WHERE json_type(attributes, %s) NOT NULL"
             )
             cursor.execute(sql, [path, path])
-    log.deleted(attribute)
+        touched = cursor.rowcount
+    log.deleted(attribute, **{Contact._meta.label_lower: touched})
     attribute.delete()
 
 

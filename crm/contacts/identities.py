@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.dispatch import Signal
 
+from crm.audit import log
 from crm.contacts import phones
 from crm.contacts.models import ChannelIdentity, Contact, IdentityValue
 from crm.foundation.repointing import repoint
@@ -350,6 +351,8 @@ def _is_written(contact: Contact) -> bool:
 
 
 def _absorb(kept: Contact, gone: Contact) -> None:
+    before = log.snapshot(kept)
+    log.record("merged", gone, changes={"merged_into": [None, kept.pk]})
     repoint(gone, kept)
     kept.company, kept.language = kept.company or gone.company, kept.language or gone.language
     kept.attributes = gone.attributes | kept.attributes
@@ -360,4 +363,5 @@ def _absorb(kept: Contact, gone: Contact) -> None:
     if gone.last_inbound_at and (kept.last_inbound_at is None or gone.last_inbound_at > kept.last_inbound_at):
         kept.last_inbound_at = gone.last_inbound_at
     kept.save()
+    log.record("merged", kept, changes=log.difference(before, log.snapshot(kept)) | {log.ABSORBED: [None, gone.pk]})
     gone.delete()

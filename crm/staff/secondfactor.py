@@ -45,11 +45,12 @@ def factors_of(user: User) -> int:
 
 
 def changed(request: HttpRequest, user: User, authenticator: Authenticator, action: str) -> None:
-    """A factor of one's own has come or gone: write it down and end all other sessions."""
+    """A factor of one's own has come or gone: write it down and end all other sessions, or neither."""
     if request.user.pk == user.pk and authenticator.type in FACTORS and action == "second_factor_added":
         passed(request)
-    log.record(action, user, changes={"factor": [None, str(authenticator.type)]})
-    members.sign_out(user, but=request.session.session_key or "")
+    with transaction.atomic():
+        log.record(action, user, changes={"factor": [None, str(authenticator.type)]})
+        members.sign_out(user, but=request.session.session_key or "")
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -36,8 +37,9 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         if user is None:
             signin.note(request, "sign_in_failed", email)
             self._refuse(request, _("There is no account for you here. Ask a manager for an invitation."))
-        sociallogin.connect(request, user)
-        audit.record("sso_linked", user, by=user)
+        with transaction.atomic():
+            sociallogin.connect(request, user)
+            audit.record("sso_linked", user, by=user)
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, *args: Any, **kwargs: Any) -> None:
         """Back to the sign-in page with a sentence."""

@@ -13,6 +13,9 @@ from tests.factories import TagFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too, pytest.mark.covers("A09", "A12")]
 DAY = dt.timedelta(days=1)
+SQLITE_ONLY = pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL has no such statement")
+COLUMNS = ", ".join(field.column for field in AuditEntry._meta.concrete_fields)
+OVER = f"INTO crm_auditentry ({COLUMNS}) SELECT {COLUMNS.replace('action', "'created'")} FROM crm_auditentry WHERE true"
 
 
 @pytest.fixture
@@ -37,6 +40,10 @@ def stands(entry):
         "UPDATE crm_auditentry SET changes = '{}'",
         "UPDATE crm_auditentry SET user_name = 'Luis' WHERE id > 0",
         "DELETE FROM crm_auditentry",
+        pytest.param(f"INSERT OR REPLACE {OVER}", marks=SQLITE_ONLY),
+        pytest.param(f"REPLACE {OVER}", marks=SQLITE_ONLY),
+        pytest.param("UPDATE OR REPLACE crm_auditentry SET action = 'created'", marks=SQLITE_ONLY),
+        pytest.param(f"INSERT {OVER} ON CONFLICT (id) DO UPDATE SET action = 'created'"),
     ],
 )
 def test_a09_no_statement_changes_or_deletes_an_entry(entry, statement):
@@ -81,6 +88,17 @@ def test_the_door_opens_for_its_transaction_only(entry):
         sql("DELETE FROM crm_auditentry")
     entry.refresh_from_db()
     assert entry.object_name == "erased"
+
+
+def test_a_door_inside_another_leaves_it_open(entry):
+    with keeping.opened():
+        with keeping.opened():
+            sql("UPDATE crm_auditentry SET object_name = 'once'")
+        sql("UPDATE crm_auditentry SET object_name = 'twice'")
+    with pytest.raises(DatabaseError, match="append-only"):
+        sql("DELETE FROM crm_auditentry")
+    entry.refresh_from_db()
+    assert entry.object_name == "twice"
 
 
 def aged(days):

@@ -1,10 +1,13 @@
 """Attempts that were refused are recorded, not more than a log can bear, and the answer tells nothing."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.core.cache import caches
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.messaging.models import Attachment, ScheduledMessage
@@ -121,14 +124,17 @@ def test_i04_a_restricted_agent_is_denied_what_is_a_colleagues(theirs):
     assert denied().get().object_id == str(theirs.pk)
 
 
-def test_i04_the_hidden_and_the_missing_get_the_same_answer(browser, theirs):
-    """And the same statements before it: the log is written when the answer has left."""
+def test_i04_the_hidden_and_the_missing_get_the_same_answer_by_the_same_statements(browser, theirs, monkeypatch):
+    monkeypatch.setattr(denials, "_note", lambda *args, **more: None)  # what comes after the answer
+    browser.get(reverse("desk:panel", args=[NOTHING]))  # what is read once in a process
     asked = []
     for pk in (theirs.pk, NOTHING):
-        answer = browser.get(reverse("desk:panel", args=[pk]))
-        asked.append((answer.status_code, answer.content, sorted(answer.headers)))
+        with CaptureQueriesContext(connection) as captured:
+            answer = browser.get(reverse("desk:panel", args=[pk]))
+        statements = [re.sub(r"'[^']*'|\d+", "?", query["sql"]) for query in captured.captured_queries]
+        asked.append((answer.status_code, answer.content, sorted(answer.headers), statements))
     assert asked[0] == asked[1]
-    assert denied().count() == 1
+    assert "conversations_conversation" in str(asked[0][3])
 
 
 def test_i04_nothing_is_recorded_before_the_answer_has_left(rf, agent, theirs):
@@ -167,18 +173,50 @@ def test_a_missing_permission_is_recorded_with_what_was_asked_for(browser, agent
     ]
 
 
-def test_nobody_floods_the_log(browser, agent, theirs, monkeypatch):
-    now = clock.real()
-    monkeypatch.setattr(clock, "real", lambda: now)  # all in one minute
-    address = reverse("desk:panel", args=[theirs.pk])
-    for _ in range(denials.MOST + 5):
-        browser.get(address)
-    assert denied().count() == denials.MOST + 1
-    assert denied().order_by("-pk")[0].changes == {"more": [None, True]}
+@pytest.fixture
+def deny(rf, agent, monkeypatch):
+    """Have the agent be refused a path at a time of this day, in minutes."""
+    midnight = clock.real().replace(hour=0, minute=0, second=0, microsecond=0)
+
+    def deny(path, minute=0):
+        monkeypatch.setattr(clock, "real", lambda: midnight + dt.timedelta(minutes=minute))
+        request = rf.get(path)
+        request.user = agent
+        with log.acting(log.Origin("desk", agent.pk, agent.name)):
+            response = denials.DenialMiddleware(lambda request: denials.HttpResponse(status=403))(request)
+        for closer in response._resource_closers:
+            closer()
+
+    return deny
+
+
+def test_the_same_thing_is_recorded_once_an_hour(deny, browser, agent, theirs):
+    for minute in (0, 1, 59, 60, 119):
+        deny("/admin/", minute)
+    assert denied().count() == 2
+    for _ in range(3):
+        browser.get(reverse("desk:panel", args=[theirs.pk]))
+    assert denied().count() == 3
     other = Client()
     other.force_login(UserFactory(teams=[TeamFactory()]))
-    other.get(address)
-    assert denied().count() == denials.MOST + 2
+    other.get(reverse("desk:panel", args=[theirs.pk]))
+    assert denied().count() == 4
+
+
+def test_nobody_floods_the_log(deny):
+    for number in range(denials.MOST + 5):
+        deny(f"/admin/{number}/")
+    assert denied().count() == denials.MOST + 1
+    assert denied().order_by("-pk")[0].changes == {"more": [None, True]}
+
+
+def test_nor_slowly_all_day(deny, monkeypatch):
+    monkeypatch.setattr(denials, "MOST_A_DAY", 10)
+    for minute in range(0, 24 * 60, 20):
+        deny(f"/admin/{minute}/", minute)
+    more = denied().filter(changes__has_key="more")
+    assert denied().count() - more.count() == 10
+    assert 20 <= more.count() <= 24  # one in each hour that had more
 
 
 def test_giving_a_conversation_away_is_no_attempt_that_was_denied(browser, agent):
