@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(migrations.Migration):
     """Names only; nothing of the database changes."""
 
-    dependencies = [("conversations", "0014_indexes_for_long_lists")]
+    dependencies = [("conversations", "0015_refused_by_account")]
 
     operations = [
         migrations.AlterModelOptions(
