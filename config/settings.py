@@ -87,8 +87,8 @@ MIDDLEWARE = [
     "crm.audit.denials.DenialMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "crm.staff.signin_middleware.SignInMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "crm.staff.signin_middleware.SignInMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -233,6 +233,10 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
     "authenticate": "crm.staff.signin_forms.CodeForm",
     "reauthenticate": "crm.staff.signin_forms.CodeAgainForm",
+    "login_webauthn": "crm.staff.signin_forms.PasskeySignInForm",
+    "authenticate_webauthn": "crm.staff.signin_forms.PasskeyForm",
+    "reauthenticate_webauthn": "crm.staff.signin_forms.PasskeyAgainForm",
+    "add_webauthn": "crm.staff.signin_forms.NewPasskeyForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True

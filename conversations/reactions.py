@@ -43,9 +43,10 @@ def tell_about_the_contact(contact: Contact, **_: Any) -> None:
 
 @receiver(post_migrate)
 def write_the_roles(sender: Any, **_: Any) -> None:
-    """Once the permissions of all apps are there (this is the last of them), the groups get theirs."""
+    """Once the permissions of all apps are there (this is the last of them), the groups get theirs, and members."""
     if sender.label == "conversations":
         roles.write_groups()
+        roles.join_groups()
 
 
 def contacts_of_visible_conversations(user: User) -> Q:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from crm.audit import log
 from crm.foundation import throttle
+from crm.foundation.logs import without_links
 
 MOST = 20  # entries of one user in a minute
 MOST_A_DAY = 200  # and in a day; in each hour that has more, one entry says so
@@ -59,7 +60,7 @@ def _note(request: HttpRequest, who: log.Origin, *, is_forbidden: bool) -> None:
 
 def _record(request: HttpRequest, who: log.Origin, subject: Model | None) -> bool:
     """Record one, once an hour for the same thing, or that there were more; False when the share is used up."""
-    asked = f"{request.method} {request.path}"[:PATH_SHOWN]
+    asked = without_links(f"{request.method} {request.path}")[:PATH_SHOWN]
     what = f"{subject._meta.label_lower} {subject.pk}" if subject is not None else asked
     if throttle.wait_for(f"denied-same:{who.user_id}:{sha256(what.encode()).hexdigest()}", 1, HOUR):
         return True

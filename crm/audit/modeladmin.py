@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR, ActionLocation
 from django.contrib.admin.utils import display_for_value, unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import CASCADE, PROTECT, RESTRICT, BinaryField, Model, QuerySet
 from django.forms.models import _get_foreign_key
@@ -117,12 +118,20 @@ class AuditedAdmin(ModelAdmin):
         return DjangoModelAdmin.get_action_choices(self, request, blank, action_location)
 
     def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
-        """An action is for the ticked rows of a page, never for "all" of a table."""
-        if "select_across" in request.POST:
-            sent: Any = request.POST.copy()
+        """An action is for the ticked rows of a page, never for "all" of a table, nor for what is no key."""
+        sent: Any = request.POST.copy()
+        if "select_across" in sent:
             sent["select_across"] = "0"
-            request.POST = sent
+        sent.setlist(ACTION_CHECKBOX_NAME, [key for key in sent.getlist(ACTION_CHECKBOX_NAME) if self._is_key(key)])
+        request.POST = sent
         return super().response_action(request, queryset, *args, **kwargs)
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.to_python(text)
+        except ValidationError:
+            return False
+        return True
 
     # Forms
 

@@ -29,6 +29,7 @@ ACTIONS = {
     "sign_in_blocked": gettext_lazy("Sign-in blocked"),
     "session_ended": gettext_lazy("Session ended"),
     "sso_linked": gettext_lazy("Linked with single sign-on"),
+    "sso_unlinked": gettext_lazy("No longer linked with single sign-on"),
     "second_factor_added": gettext_lazy("Second factor added"),
     "second_factor_removed": gettext_lazy("Second factor removed"),
     "recovery_codes_made": gettext_lazy("New recovery codes"),

@@ -13,6 +13,8 @@ from django.db.utils import DatabaseError
 # Errors whose words are about code, files and connections; those of all others may quote what somebody wrote.
 TELLING = (OSError, AttributeError, ImportError, NameError, NotImplementedError, TypeError, ImproperlyConfigured)
 CHAINED_MOST = 5
+# The addresses with which a password is chosen: whoever has one gets in.
+_LINK = re.compile(r"(/accounts/(?:reset|invitation)/)[^/\s]+/[^/\s]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -50,6 +52,16 @@ def _frames(error: BaseException) -> traceback.StackSummary:
     return traceback.extract_tb(error.__traceback__)
 
 
+def without_links(text: str) -> str:
+    """A text, or path, in which no address lets anybody in."""
+    return _LINK.sub(r"\1…", text)
+
+
+def links_masked(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
+    """Django names the path of what failed."""
+    return {key: without_links(value) if isinstance(value, str) else value for key, value in event.items()}
+
+
 def on_one_line(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]:
     """Nobody writes lines of their own into the log, or colours on the screen (JSON escapes by itself)."""
     return {
@@ -85,6 +97,7 @@ def configure_logging(*, level: str, as_json: bool) -> None:
                     "processors": [
                         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                         without_values,
+                        links_masked,
                         *([] if as_json else [on_one_line]),
                         renderer,
                     ],

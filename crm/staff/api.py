@@ -7,7 +7,7 @@ from rest_framework import serializers, viewsets
 
 from crm.staff.endpoint import Endpoint
 from crm.staff.filters import TeamFilter, UserFilter
-from crm.staff.models import Team, User
+from crm.staff.models import Role, Team, User
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -31,8 +31,10 @@ class UserViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[User]):
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[User]:
-        """Everybody, with their teams."""
-        return User.objects.prefetch_related("teams")
+        """Everybody, with their teams; a restricted agent, who is shown no colleagues in the inbox either: oneself."""
+        users = User.objects.prefetch_related("teams")
+        me: Any = self.request.user
+        return users.filter(pk=me.pk) if me.role == Role.RESTRICTED else users
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):

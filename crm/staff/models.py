@@ -87,6 +87,12 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """With the group of their role."""
+        super().save(*args, **kwargs)
+        if "role" in (kwargs.get("update_fields") or ("role",)):
+            roles.join_groups(self)
+
     def get_full_name(self) -> str:
         """Django's word for the name."""
         return self.name

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.audit import log
 from crm.foundation.secrets import InvalidToken, key_ring
-from crm.staff import lockout, members
+from crm.staff import letters, lockout, members
 from crm.staff.models import User
 
 logger = structlog.get_logger(__name__)
@@ -51,6 +51,8 @@ def changed(request: HttpRequest, user: User, authenticator: Authenticator, acti
     with transaction.atomic():
         log.record(action, user, changes={"factor": [None, str(authenticator.type)]})
         members.sign_out(user, but=request.session.session_key or "")
+        if authenticator.type in FACTORS and action == "second_factor_removed":
+            letters.post(user, "factor_removed")
 
 
 @transaction.atomic
@@ -60,6 +62,8 @@ def remove_all(user: User) -> int:
     Authenticator.objects.filter(user=user).delete()
     members.sign_out(user)
     log.record("second_factor_removed", user, changes={"factor": [number, 0]})
+    if number:
+        letters.post(user, "factor_removed")
     return number
 
 

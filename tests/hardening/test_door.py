@@ -230,6 +230,16 @@ def test_a_forged_address_does_not_dodge_the_limit_of_the_api(settings, client, 
     assert int(asked[-1].headers["Retry-After"]) > 0
 
 
+@pytest.mark.covers("P19")
+def test_one_customers_ipv6_addresses_are_one_address_to_the_api(settings, client, monkeypatch):
+    settings.API_PER_ADDRESS = 2
+    at = clock.real()
+    monkeypatch.setattr(clock, "real", lambda: at)
+    near, far = [f"2001:db8:7:7::{number}" for number in range(3)], "2001:db8:7:8::1"
+    asked = [client.get("/api/v1/contacts/", REMOTE_ADDR=one).status_code for one in (*near, far)]
+    assert asked == [401, 401, 429, 401]
+
+
 @pytest.mark.covers("W22")
 @pytest.mark.usefixtures("nothing_done")
 def test_the_address_is_the_same_for_everybody_and_knowing_it_gives_nothing(inbox):

@@ -81,7 +81,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "api:team-list": of("staff", READ),
     "api:team-detail": of("staff", READ),
     "api:user-list": of("staff", READ),
-    "api:user-detail": of("staff", READ),
+    "api:user-detail": of("staff", {"GET": "401 ok 404 ok ok ok"}),  # a restricted agent sees no colleagues
     "api:webhook-event-list": of("webhook-events", {"GET": SHARED}),
     "api:webhook-event-detail": of("webhook-events", {"GET": SHARED}),
     # the inbox
@@ -170,6 +170,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "admin:conversations_sendfence_raise": {"POST": MANAGERS},
     "admin:crm_user_invite": {"GET": MANAGERS, "POST": MANAGERS},
     "admin:crm_user_remove_factors": {"GET": MANAGERS, "POST": MANAGERS},
+    "admin:crm_user_unlink": {"GET": MANAGERS, "POST": MANAGERS},
     "admin:index": {"GET": MANAGERS},
     "admin:search": {"GET": MANAGERS},
     "admin:app_list": {"GET": MANAGERS},

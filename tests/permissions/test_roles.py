@@ -48,6 +48,24 @@ def test_the_groups_are_put_right_and_not_written_without_need(django_assert_max
         roles.write_groups()
 
 
+def test_everybody_is_in_the_group_of_their_role_and_in_no_other(django_assert_max_num_queries):
+    user, other = UserFactory(), UserFactory(role="integrator")
+    user.role = Role.MANAGER
+    user.save()
+    assert [
+        (one.name, list(one.user_set.all())) for one in Group.objects.filter(user__isnull=False).order_by("name")
+    ] == [
+        ("integrator", [other]),
+        ("manager", [user]),
+    ]
+    other.groups.set(Group.objects.filter(name__in=["agent", "manager"]))
+    user.groups.clear()
+    roles.join_groups()
+    assert [list(one.groups.values_list("name", flat=True)) for one in (user, other)] == [["manager"], ["integrator"]]
+    with django_assert_max_num_queries(4):
+        roles.join_groups()
+
+
 @pytest.mark.covers("A12")
 def test_managers_may_everything_but_write_the_audit_log():
     of_ours = Permission.objects.filter(content_type__app_label__in=roles.APPS)

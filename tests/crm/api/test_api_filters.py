@@ -41,6 +41,12 @@ def test_staff_by_name_role_team_and_state(api):
     assert ids(api, "teams/", search="sales") == set()
 
 
+def test_a_restricted_agent_is_told_of_no_colleague():
+    UserFactory(manager=True)
+    me = UserFactory(restricted=True)
+    assert ids(Integrator(me, "staff:read"), "users/") == {me.pk}
+
+
 def test_inboxes_by_team_and_number(api):
     team = TeamFactory()
     ours, _other = InboxFactory(teams=[team]), InboxFactory()

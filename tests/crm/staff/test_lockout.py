@@ -1,6 +1,7 @@
 """How often one may try: strangers are slowed down, and cannot lock anybody out (reliability.md, U01 and U02)."""
 
 import datetime as dt
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.audit.models import AuditEntry
 from crm.foundation import clock
-from crm.staff import lockout
+from crm.staff import lockout, signin
 from crm.staff.signin_models import Tries
 from tests.factories import PASSWORD, UserFactory
 
@@ -153,3 +154,27 @@ def test_u01_who_tries_many_at_once_gets_no_further():
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(one, range(40))) == lockout.PAIR.most
+
+
+@pytest.mark.covers("U01")
+def test_u01_who_came_by_the_link_in_a_letter_starts_anew_in_that_browser(browser, enter, is_in, letters):
+    user, client = UserFactory(), browser()
+    fail(enter, client, user.email, 6)
+    for _n in range(lockout.STRANGERS.most - 5):
+        lockout.count((lockout.STRANGERS, user.email))
+    [letter] = letters(lambda: client.post("/accounts/forgotten/", {"email": user.email}))
+    form = client.get(re.search(r"http://testserver(/\S+)", letter.body)[1])["Location"]
+    new = "a quite different phrase"
+    assert client.post(form, {"new_password1": new, "new_password2": new}).status_code == 302
+    enter(client, user.email, new)
+    assert is_in(client)
+    assert enter(browser("203.0.113.9"), user.email, new).status_code == 429  # elsewhere nothing is forgiven
+
+
+def test_failures_of_invented_addresses_use_up_nobody_elses_record(browser, enter):
+    user = UserFactory()
+    for _n in range(signin.NOTED.most):
+        lockout.count((signin.NOTED, "sign_in_failed nobody"))
+    for email in ("nobody@example.test", user.email):
+        enter(browser(), email, "wrong")
+    assert list(AuditEntry.objects.values_list("action", "object_id")) == [("sign_in_failed", str(user.pk))]

@@ -1,6 +1,8 @@
 """Where one is signed in, and ending it; links with which a password is chosen (reliability.md, U02, U03, U04, U09)."""
 
 import datetime as dt
+import io
+import logging
 import re
 
 import pytest
@@ -10,7 +12,9 @@ from django.test import RequestFactory
 from config.mailing import mailers
 from crm.audit.models import AuditEntry
 from crm.foundation import clock
+from crm.foundation.logs import configure_logging
 from crm.staff import passwords, sessions, tokens
+from crm.staff.account_views import ResetView
 from crm.staff.models import Role, User
 from crm.staff.signin_models import StaffSession
 from tests.factories import PASSWORD, UserFactory
@@ -289,3 +293,42 @@ def test_mail_servers_by_url():
     for wrong in ("http://x", "smtp://", "", "mail.example.com"):
         with pytest.raises(Exception, match="EMAIL_URL"):
             mailers(wrong)
+
+
+@pytest.mark.covers("G21")
+@pytest.mark.parametrize("name", ["reset", "invitation"])
+def test_g21_the_address_of_a_link_is_in_no_log_line_nor_in_the_audit_log(browser, enter, monkeypatch, name):
+    def fails(*_args, **_kwargs):
+        raise ValueError(name)
+
+    path, written = f"/accounts/{name}/MQ/the-secret-of-it/", io.StringIO()
+    handler = logging.StreamHandler(written)
+    client = browser()
+    client.raise_request_exception = False
+    enter(client, UserFactory().email)
+    configure_logging(level="INFO", as_json=True)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(ResetView, "get_user", fails)
+            assert client.get(path).status_code == 500
+        client.handler.enforce_csrf_checks = True
+        assert client.post(path).status_code == 403
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert f"/accounts/{name}/" in written.getvalue()
+    assert "the-secret-of-it" not in written.getvalue()
+    denied = AuditEntry.objects.get(action="denied")
+    assert denied.changes["asked_for"][1] == f"POST /accounts/{name}/…/"
+
+
+def test_a_letter_tells_of_a_new_password(browser, enter, letters):
+    user, client = UserFactory(language="es"), browser()
+    enter(client, user.email)
+    [letter] = letters(lambda: client.post("/accounts/password/", TWICE))
+    assert (letter.to, user.name in letter.body, NEW in letter.body) == ([user.email], True, False)
+    [asked] = letters(lambda: client.post("/accounts/forgotten/", {"email": user.email}))
+    other = browser()
+    form = opened(other, link_in(asked))
+    assert [one.to for one in letters(lambda: other.post(form, TWICE))] == [[user.email]]

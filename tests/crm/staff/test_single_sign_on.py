@@ -10,6 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
 
 from config.single_sign_on import provider
+from crm.audit.models import AuditEntry
 from crm.staff.models import User
 from tests.factories import UserFactory
 
@@ -163,3 +164,35 @@ def test_half_a_configuration_is_refused(issuer):
     with pytest.raises(ImproperlyConfigured):
         provider("https://idp.example.test", "", "s", name="x", trusts_email=False)
     assert provider("", "", "", name="x", trusts_email=False) == {}
+
+
+@pytest.mark.covers("U08")
+@pytest.mark.parametrize("process", ["connect", "redirect", "x"])
+def test_u08_the_provider_is_asked_for_nothing_but_signing_in(idp, browser, enter, process):
+    client = browser()
+    enter(client, UserFactory(email=ANA["email"]).email)
+    assert client.post(f"{URL}?process={process}").status_code == 400
+    assert client.post(URL, {"process": process}).status_code == 400
+    assert client.post(URL, {"process": "login"}).status_code == 302
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_link_is_told_seen_and_ended(idp, enter_there, browser, enter, is_in, letters):
+    user, manager = UserFactory(email=ANA["email"], language="en"), UserFactory(manager=True)
+    found = []
+    [letter] = letters(lambda: found.append(enter_there()))
+    assert (letter.to, "single sign-on" in letter.body) == ([user.email], True)
+    client, _answer = found[0]
+    assert 'data-testid="sso"' in client.get("/accounts/").content.decode()
+    theirs = browser()
+    enter(theirs, manager.email)
+    assert "linked" in theirs.get(f"/admin/crm/user/{user.pk}/change/").content.decode()
+    path = f"/admin/crm/user/{user.pk}/unlink/"
+    assert theirs.get(path).status_code == 200
+    assert SocialAccount.objects.exists()
+    assert theirs.post(path).status_code == 302
+    assert (SocialAccount.objects.exists(), is_in(client)) == (False, False)
+    assert AuditEntry.objects.get(action="sso_unlinked").user == manager
+    idp.person["email"] = "renamed@example.test"  # who was Ana at the provider is nobody here now
+    client, _answer = enter_there()
+    assert not is_in(client)
