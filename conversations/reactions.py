@@ -11,7 +11,19 @@ from django.utils.translation import gettext_lazy
 
 from conversations.desk import past
 from conversations.ingest import housekeeping, pipeline
-from conversations.messaging import division, events, fence, media, outbox, receipts, schedule, snoozing, sound, threads
+from conversations.messaging import (
+    division,
+    events,
+    fence,
+    media,
+    numbers,
+    outbox,
+    receipts,
+    schedule,
+    snoozing,
+    sound,
+    threads,
+)
 from conversations.messaging.models import Conversation
 from crm.contacts import timeline, visibility
 from crm.contacts.identities import identities_joined, identity_divided
@@ -67,3 +79,4 @@ work.register("schedule", schedule.drain)
 work.register("sound", sound.drain)
 work.register("snoozing", snoozing.drain)
 work.register("housekeeping", housekeeping.drain)
+work.register("numbers", numbers.drain)

@@ -1,6 +1,6 @@
-"""Which tests prove what must hold: the list of ids, and the table of docs/security.md made from the tests' marks.
+"""Which tests prove what must hold: the list of ids, and the table of docs/proofs.md made from the tests' marks.
 
-`python -m tests.covering` prints the table and what has no test, `--write` puts the table into docs/security.md. A test
+`python -m tests.covering` prints the table and what has no test, `--write` puts the table into docs/proofs.md. A test
 names what it proves by `@pytest.mark.covers("W01")`, on a function, a class or by `pytestmark` a whole module; only the
 source is read, nothing is imported or run.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.faults.table import BEGIN, END, write
 
 ROOT = Path(__file__).resolve().parent
-DOCUMENT = ROOT.parent / "docs" / "security.md"
+DOCUMENT = ROOT.parent / "docs" / "proofs.md"
 
 FAMILIES = {
     "F": "What arrives",

@@ -1,4 +1,4 @@
-"""The table of docs/security.md: complete, and as the tests say."""
+"""The table of docs/proofs.md: complete, and as the tests say."""
 
 from pathlib import Path
 

@@ -21,7 +21,8 @@ from conversations.inboxes import rotation
 from conversations.inboxes.findings import done_of
 from conversations.inboxes.forms import AccountForm, InboxForm
 from conversations.inboxes.models import Inbox, WhatsAppAccount, new_verify_token
-from conversations.inboxes.views import ask_meta, callback_url, findings_of, with_set_up
+from conversations.inboxes.views import callback_url, findings_of, with_set_up
+from conversations.messaging import numbers
 from conversations.messaging.models import Conversation
 from crm.audit.modeladmin import AuditedAdmin, titled
 from crm.audit.words import Labelled, when
@@ -69,7 +70,7 @@ class WhatsAppAccountAdmin(AuditedAdmin):
     def audit_state(self, obj: Any) -> dict[str, Any]:
         """Without what webhooks note; `rotation` records app secrets."""
         state = super().audit_state(obj)
-        for name in ("last_event_at", "webhook_verified_at"):
+        for name in ("last_event_at", "webhook_verified_at", "refused_at"):
             state.pop(name, None)
         return state
 
@@ -213,7 +214,7 @@ class InboxAdmin(AuditedAdmin):
         return TemplateResponse(request, "admin/conversations/setup.html", context)
 
     def _ask_meta(self, request: HttpRequest, inbox: Inbox) -> HttpResponse:
-        check = ask_meta(inbox)
+        check = numbers.ask_meta(inbox)
         with transaction.atomic():
             self.audit(request, "checked", inbox)
         if check.problems:

@@ -10,6 +10,7 @@ from django.db import DatabaseError, migrations, models, transaction
 
 TABLE = "crm_auditentry"
 INDEX = "auditentry_search_trgm"
+NO_EXTENSION = ("42501", "0A000", "58P01")  # no right to create it; this server does not have it
 COLUMNS = (
     "id", "at", "user_name", "token_prefix", "source", "ip", "action", "model", "object_id", "object_name", "changes",
     "search_text",
@@ -62,7 +63,9 @@ def index(apps, schema_editor):
         with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
             cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
             cursor.execute(f"CREATE INDEX {INDEX} ON {TABLE} USING gin (search_text gin_trgm_ops)")
-    except DatabaseError:
+    except DatabaseError as error:
+        if getattr(error.__cause__, "sqlstate", "") not in NO_EXTENSION:
+            raise
         warnings.warn("No right to create the extension pg_trgm: the search in the audit log will scan.", stacklevel=1)
 
 

@@ -10,6 +10,7 @@ from django.urls import reverse
 from conversations.inboxes import checkup, rotation
 from conversations.inboxes.models import AppSecret, Inbox, NumberCheck, WhatsAppAccount
 from conversations.ingest.models import RefusedWebhooks
+from conversations.messaging import numbers
 from crm.audit.models import AuditEntry
 from crm.foundation import aio, clock
 from tests.graph_side import GraphSide, drops, refuses, says
@@ -80,8 +81,9 @@ def test_the_set_up_of_a_new_number_says_what_to_do(admin, inbox):
     assert SECRET not in text
 
 
-def test_meta_is_asked_only_on_the_button_and_everything_becomes_fine(admin, manager, graph, inbox):
+def test_meta_is_asked_only_on_the_button_and_everything_becomes_fine(admin, manager, graph, inbox, factories):
     WhatsAppAccount.objects.update(webhook_verified_at=clock.real(), last_event_at=clock.real())
+    factories.ConversationFactory(inbox=inbox)
     before = len(graph.asked)
     admin.get(set_up(inbox))
     admin.get(reverse("admin:conversations_inbox_changelist"))
@@ -144,13 +146,60 @@ def test_what_stops_the_number_stands_on_its_page(admin, inbox):
     assert "Stopped" in listed
 
 
+def test_a_silent_number_beside_a_busy_one_is_not_called_fine(admin, inbox, factories):
+    busy = factories.InboxFactory(account=inbox.account)
+    factories.ConversationFactory(inbox=busy)
+    silent_for = {"window_expires_at": clock.now() - dt.timedelta(days=2)}
+    factories.ConversationFactory(inbox=inbox, **silent_for)  # we wrote today, they did two days ago
+    WhatsAppAccount.objects.update(last_event_at=clock.real())
+    page = admin.get(set_up(inbox))
+    assert (states(page)["event"], "nobody has written to this number" in sentence(page, "event")) == ("warn", True)
+    assert states(admin.get(set_up(busy)))["event"] == "ok"
+
+
+def test_what_meta_said_is_asked_anew_every_day_and_not_called_fine_when_old(
+    admin, graph, inbox, factories, monkeypatch
+):
+    monkeypatch.setattr(numbers, "_next_look", float("-inf"))
+    factories.InboxFactory()  # never asked about
+    admin.post(set_up(inbox))
+    assert numbers.drain() is False
+    before = len(graph.asked)
+    NumberCheck.objects.update(asked_at=clock.real() - dt.timedelta(days=3))
+    page = admin.get(set_up(inbox))
+    assert {key for key, state in states(page).items() if state == "warn"} >= {"token", "quality", "templates", "limit"}
+    assert "was not asked since" in sentence(page, "quality")
+    assert numbers.drain() is False, "it has just looked"
+    monkeypatch.setattr(numbers, "_next_look", float("-inf"))
+    assert numbers.drain() is True
+    assert len(graph.asked) > before
+    assert states(admin.get(set_up(inbox)))["quality"] == "ok"
+    NumberCheck.objects.update(asked_at=clock.real() - dt.timedelta(hours=2))
+    assert numbers.drain() is False
+    monkeypatch.setattr(numbers, "_next_look", float("-inf"))
+    NumberCheck.objects.update(problems={"limit": "unanswered"})
+    assert numbers.drain() is True, "after trouble it does not wait for a day"
+    assert NumberCheck.objects.count() == 1
+
+
+def test_rejected_templates_wait_for_somebody(admin, inbox):
+    NumberCheck.objects.create(inbox=inbox, answers={"templates": {"states": {"APPROVED": 1}}})
+    assert not any("rejected" in need.sentence for need in admin.get(reverse("admin:index")).context["needs"])
+    NumberCheck.objects.update(answers={"templates": {"states": {"APPROVED": 1, "REJECTED": 1}}})
+    need = next(need for need in admin.get(reverse("admin:index")).context["needs"] if "rejected" in need.sentence)
+    assert need.url == set_up(inbox)
+
+
 @pytest.mark.covers("W03")
 def test_refused_signatures_are_told_from_a_stranger_who_knocks(admin, inbox):
     now = clock.real()
     RefusedWebhooks.objects.create(day=now.date(), count=1200, last_at=now)
     page = admin.get(set_up(inbox))
-    assert states(page)["signature"] == "bad"
+    assert (states(page)["signature"], "a stranger tried" in sentence(page, "signature")) == ("warn", True)
     assert "1,200 webhooks" in sentence(page, "signature")
+    WhatsAppAccount.objects.update(refused_at=now)
+    page = admin.get(set_up(inbox))
+    assert (states(page)["signature"], "compare the app secret" in sentence(page, "signature")) == ("bad", True)
     WhatsAppAccount.objects.update(last_event_at=now)
     page = admin.get(set_up(inbox))
     assert (states(page)["signature"], "Nothing needs" in sentence(page, "signature")) == ("warn", True)

@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
+from config import api_urls
 from conversations.messaging.models import Message
 from crm.audit import log
 from crm.audit.models import AuditEntry
@@ -266,6 +267,16 @@ class TestDocumentation:
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
         assert "//" not in html.replace("<!doctype html>", "")
         assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
+
+    def test_the_schema_is_made_once_per_format(self, client):
+        def made_by(query):
+            before = api_urls._schema.cache_info().misses
+            assert b"/api/v1/contacts/" in client.get(f"/api/v1/schema/{query}").content
+            return api_urls._schema.cache_info().misses - before
+
+        api_urls._schema.cache_clear()
+        assert [made_by(""), made_by("?format=json")] == [1, 1]
+        assert [made_by(""), made_by("?format=json&lang=zz&version=%0a9")] == [0, 0]
 
     def test_the_schema_is_for_everybody_and_names_every_operations_scope_and_refusals(self, client):
         schema = client.get("/api/v1/schema/?format=json").json()
