@@ -30,7 +30,7 @@ from conversations.ingest import items, pipeline
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.ingest.reading import Unreadable, load
 from conversations.messaging import deliveries
-from conversations.messaging.models import ParkedUpdate
+from conversations.messaging.models import Message, ParkedUpdate
 from crm.audit.days import DaysFilter
 from crm.audit.deeds import RowDeeds
 from crm.audit.modeladmin import ReadOnlyAdmin, ReadOnlyInline, titled

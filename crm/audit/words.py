@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.audit.fields import FIELDS
 from crm.audit.models import AuditEntry
 
 ACTIONS = {
@@ -125,7 +126,10 @@ def _field_word(label: str, name: str) -> str:
     if "." in name:  # how much of another kind of thing was touched
         return model_word(name)
     field = _field(label, name)
-    return str(capfirst(field.verbose_name)) if field else capfirst(name.replace("_", " "))
+    plain = name.removesuffix("_id").replace("_", " ")
+    if field and str(field.verbose_name) != plain:
+        return str(capfirst(field.verbose_name))
+    return str(FIELDS.get(name) or FIELDS.get(name.removesuffix("_id")) or capfirst(name.replace("_", " ")))
 
 
 def _shown(label: str, name: str, value: Any) -> str:

@@ -178,7 +178,7 @@ class ContactAdmin(AuditedAdmin):
         """By the same function as the inbox and the API, with their rules and their record of changes."""
         user: Any = request.user
         row = profile.write(obj if change else Contact(kind=obj.kind), by=user, **form.wanted())
-        obj.pk, obj.version = row.pk, row.version
+        obj.pk, obj.version, obj.is_name_confirmed = row.pk, row.version, row.is_name_confirmed
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Notes, by the same functions as in the inbox."""

@@ -26,6 +26,7 @@ class AdministrationSite(UnfoldAdminSite):
 
     site_title = site_header = "Ventanilla"
     index_title = _("Overview")
+    empty_value_display = "—"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whose role carries it: managers."""
