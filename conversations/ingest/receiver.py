@@ -121,7 +121,7 @@ async def _take(scope: dict[str, Any], receive: Any) -> str:
         await _fresh_key_ring(ANSWER_SECONDS)
     signer_ids = key_ring.signers(signatures[0], body) if len(signatures) == 1 else []
     if not signer_ids:
-        tallies.note_refused()
+        tallies.note_refused(key_ring.named_in(body))
         raise _Refused(401, "invalid signature")
     try:
         left = ANSWER_SECONDS - (time.monotonic() - started)

@@ -1,6 +1,7 @@
 """What the webhook address counts: refused signatures, handshakes, the last webhook; never a write per request."""
 
 import asyncio
+import json
 import threading
 import urllib.parse
 from unittest.mock import Mock
@@ -15,6 +16,7 @@ from conversations.ingest import tallies as module
 from conversations.ingest.models import RefusedWebhooks
 from conversations.ingest.tallies import Tallies
 from crm.foundation import clock
+from tests.factories import AccountFactory
 from tests.webhooks import ask, recorded
 
 FLOOD = 300
@@ -45,6 +47,27 @@ def test_refused_webhooks_handshakes_and_events_are_counted(inbox, tallies):
     account = WhatsAppAccount.objects.get(pk=inbox.account_id)
     assert account.webhook_verified_at
     assert account.last_event_at
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("fresh_keys", "writer")
+@pytest.mark.covers("W03")
+def test_a_refused_webhook_is_noted_with_the_account_it_names_and_with_nobody_elses(inbox, tallies):
+    other = AccountFactory()
+    spaced = {"entry": [{"changes": [{"value": {"metadata": {"phone_number_id": inbox.phone_number_id}}}]}]}
+    for raw, named in (
+        (b'{"id": "1", "phone_number_id": 7, "x": "\xff', None),
+        (b" " * 5000 + json.dumps(recorded("text")).encode(), None),
+        (json.dumps(recorded("text"), separators=(",", ":")).encode(), inbox.account),
+        (json.dumps(spaced, indent=2).encode(), inbox.account),
+    ):
+        WhatsAppAccount.objects.update(refused_at=None)
+        assert ask(raw, headers=[])[0] == 401
+        tallies.write()
+        noted = WhatsAppAccount.objects.exclude(refused_at=None)
+        assert list(noted) == ([named] if named else []), raw
+    assert other not in noted
+    assert RefusedWebhooks.objects.get().count == 4
 
 
 @pytest.mark.django_db
