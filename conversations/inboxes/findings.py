@@ -143,11 +143,6 @@ def _signatures(inbox: Inbox, signals: Signals) -> _Verdict:
         words = _("A webhook that names this account was refused (%(day)s).") % {"day": _moment(bad)}
         advice = _("No good one has come since: compare the app secret with the one at Meta, and enter it anew.")
         return BAD, f"{words} {advice}"
-    good, bad = inbox.account.last_event_at, inbox.account.refused_at
-    if bad is not None and (good is None or bad - good > dt.timedelta(minutes=10)):
-        words = _("A webhook that names this account was refused (%(day)s).") % {"day": _moment(bad)}
-        advice = _("No good one has come since: compare the app secret with the one at Meta, and enter it anew.")
-        return BAD, f"{words} {advice}"
     if signals.refused_at is None:
         return OK, _("No webhook has been refused for its signature.")
     words = ngettext(
