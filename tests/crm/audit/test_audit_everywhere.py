@@ -5,7 +5,9 @@ import io
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.answers.models import CannedAnswer
@@ -13,16 +15,22 @@ from conversations.desk import saved_views
 from conversations.desk.models import SavedView
 from conversations.desk.queue import ViewQuery
 from conversations.inboxes import rotation
+from conversations.inboxes.models import WhatsAppAccount
 from conversations.ingest.models import WebhookEvent
 from conversations.messaging import fence
+from conversations.messaging.models import Message
 from crm.audit import log
 from crm.audit.models import AuditEntry
 from crm.contacts import attributes, notes, profile
 from crm.contacts.models import Contact, ContactNote, CustomAttribute, Tag
+from crm.foundation import aio, clock
 from crm.foundation.secrets import seal
 from crm.staff import tokens
 from tests.api import Integrator
+from tests.conversations.outbound.sending import say, send
 from tests.factories import AccountFactory, ContactFactory, InboxFactory, TagFactory, TeamFactory, UserFactory
+from tests.graph_side import GraphSide
+from tests.webhooks import arrive, make_inbox, messages, status, statuses, text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.covers("A12")]
 
@@ -199,37 +207,47 @@ def fence_at_the_desk():
     browser(UserFactory(manager=True)).post(reverse("desk:fence"), {"waiting": "send"})
 
 
-# What was changed: by whom, through which road (source), and the acts recorded about which kind of thing.
+NUMBER_BY_COMMAND = [
+    "conversations.whatsappaccount created", "conversations.whatsappaccount secret_added", "crm.team created",
+    "conversations.inbox created", "crm.team created", "conversations.inbox changed",
+]  # fmt: skip
+
+# What was changed: by whom, through which road (source), about which kind of thing, and all that is recorded of it.
 DRIVEN = [
-    ("crm.contact", contact_by_hand, "system", "crm.contact", {"created"}),
-    ("crm.contact", contact_by_api, "api", "crm.contact", {"changed"}),
-    ("crm.contacttag", contact_tag, "system", "crm.contact", {"changed"}),
-    ("crm.contactnote", note, "system", "crm.contact", {"note_added", "note_edited", "note_deleted"}),
-    ("crm.tag", tag_by_name, "system", "crm.tag", {"created"}),
-    ("crm.tag", tag_by_api, "api", "crm.tag", {"created", "changed", "deleted"}),
-    ("crm.customattribute", attribute_by_api, "api", "crm.customattribute", {"created", "changed", "deleted"}),
-    ("crm.customattribute", attribute_removed, "system", "crm.customattribute", {"deleted"}),
-    ("catalog.product", product_by_api, "api", "catalog.product", {"created", "changed", "deleted"}),
+    ("crm.contact", contact_by_hand, "system", "crm.contact", ["crm.tag created", "crm.contact created"]),
+    ("crm.contact", contact_by_api, "api", "crm.contact", ["crm.tag created", "crm.contact changed"]),
+    ("crm.contacttag", contact_tag, "system", "crm.contact", ["crm.contact changed", "crm.contact changed"]),
+    ("crm.contactnote", note, "system", "crm.contact",
+     ["crm.contact note_added", "crm.contact note_edited", "crm.contact note_deleted"]),
+    ("crm.tag", tag_by_name, "system", "crm.tag", ["crm.tag created"]),
+    ("crm.tag", tag_by_api, "api", "crm.tag", ["crm.tag created", "crm.tag changed", "crm.tag deleted"]),
+    ("crm.customattribute", attribute_by_api, "api", "crm.customattribute",
+     ["crm.customattribute created", "crm.customattribute changed", "crm.customattribute deleted"]),
+    ("crm.customattribute", attribute_removed, "system", "crm.customattribute", ["crm.customattribute deleted"]),
+    ("catalog.product", product_by_api, "api", "catalog.product",
+     ["catalog.product created", "catalog.product changed", "catalog.product deleted"]),
     ("conversations.cannedanswer", answer_by_api, "api", "conversations.cannedanswer",
-     {"created", "changed", "deleted"}),
-    ("conversations.cannedanswer", answer_at_the_desk, "desk", "conversations.cannedanswer", {"created", "deleted"}),
+     [f"conversations.cannedanswer {act}" for act in ("created", "changed", "deleted")]),
+    ("conversations.cannedanswer", answer_at_the_desk, "desk", "conversations.cannedanswer",
+     [f"conversations.cannedanswer {act}" for act in ("created", "deleted")]),
     ("conversations.savedview", view_of_a_team, "system", "conversations.savedview",
-     {"created", "changed", "deleted"}),
-    ("crm.apitoken", token, "system", "crm.apitoken", {"created"}),
-    ("crm.apitoken", token_by_command, "command", "crm.apitoken", {"created"}),
-    ("crm.user", user_by_command, "command", "crm.user", {"created"}),
-    ("crm.team", user_by_command, "command", "crm.team", {"created"}),
-    ("crm.invitation", invitation, "admin", "crm.user", {"invited"}),
-    ("crm.membership", members_of_a_team, "admin", "crm.team", {"changed"}),
-    ("conversations.inbox_teams", teams_of_a_number, "admin", "conversations.inbox", {"changed"}),
-    ("conversations.inbox", number_by_command, "command", "conversations.inbox", {"created", "changed"}),
+     [f"conversations.savedview {act}" for act in ("created", "changed", "deleted")]),
+    ("crm.apitoken", token, "system", "crm.apitoken", ["crm.apitoken created"]),
+    ("crm.apitoken", token_by_command, "command", "crm.apitoken", ["crm.apitoken created"]),
+    ("crm.user", user_by_command, "command", "crm.user", ["crm.team created", "crm.user created"]),
+    ("crm.team", user_by_command, "command", "crm.team", ["crm.team created", "crm.user created"]),
+    ("crm.invitation", invitation, "admin", "crm.user", ["crm.user invited"]),
+    ("crm.membership", members_of_a_team, "admin", "crm.team", ["crm.team changed"]),
+    ("conversations.inbox_teams", teams_of_a_number, "admin", "conversations.inbox", ["conversations.inbox changed"]),
+    ("conversations.inbox", number_by_command, "command", "conversations.inbox", NUMBER_BY_COMMAND),
     ("conversations.whatsappaccount", number_by_command, "command", "conversations.whatsappaccount",
-     {"created", "secret_added"}),
+     NUMBER_BY_COMMAND),
     ("conversations.appsecret", app_secret, "system", "conversations.whatsappaccount",
-     {"secret_added", "secret_retired"}),
+     ["conversations.whatsappaccount secret_added", "conversations.whatsappaccount secret_retired"]),
     ("conversations.sendfence", fence_by_command, "command", "conversations.sendfence",
-     {"sending_stopped", "sending_resumed"}),
-    ("conversations.sendfence", fence_at_the_desk, "desk", "conversations.sendfence", {"sending_resumed"}),
+     ["conversations.sendfence sending_stopped", "conversations.sendfence sending_resumed"]),
+    ("conversations.sendfence", fence_at_the_desk, "desk", "conversations.sendfence",
+     ["conversations.sendfence sending_stopped", "conversations.sendfence sending_resumed"]),
 ]  # fmt: skip
 
 
@@ -238,16 +256,17 @@ DRIVEN = [
 def test_a12_a_change_is_recorded_once_with_who_and_where_from(monkeypatch, driven):
     _label, drive, source, about, acts = driven
     drive(*[monkeypatch] * drive.__code__.co_argcount)
-    found = AuditEntry.objects.filter(model=about, source=source, action__in=acts)
-    assert set(found.values_list("action", flat=True)) == acts
-    recorded = list(found.values_list("action", "object_id", "changes"))
-    assert len(recorded) == len({str(one) for one in recorded}), "recorded twice"
+    every = AuditEntry.objects.order_by("pk")
+    if about != "crm.apitoken":
+        every = every.exclude(source="system", model="crm.apitoken")  # the integrator's own
+    assert [f"{model} {action}" for model, action in every.values_list("model", "action")] == acts
+    found = every.filter(model=about).exclude(action="sending_stopped", source="system")  # before the desk's
+    assert {entry.source for entry in found} == {source}
     assert all(entry.changes for entry in found), "without what changed"
     if source != "system":
         assert all(entry.user_name for entry in found), "without who"
     if source == "api":
         assert all(entry.token_prefix and entry.ip for entry in found)
-    assert set(AuditEntry.objects.values_list("source", flat=True)) <= {source, "system"}
 
 
 def test_a12_every_table_is_audited_or_says_why_not():
@@ -270,7 +289,7 @@ def test_neither_secrets_nor_the_text_of_notes_are_in_the_log(monkeypatch):
         assert secret not in written
 
 
-def test_a_change_that_is_rolled_back_leaves_no_entry(monkeypatch):
+def test_no_change_without_its_entry(monkeypatch):
     tag = TagFactory(name="old")
     monkeypatch.setattr(log, "changed", lambda *args, **more: 1 / 0)
     client = Integrator(UserFactory(integrator=True))
@@ -278,6 +297,15 @@ def test_a_change_that_is_rolled_back_leaves_no_entry(monkeypatch):
     assert client.patch(f"tags/{tag.pk}/", {"name": "new"}).status_code == 500
     tag.refresh_from_db()
     assert tag.name == "old"
+
+
+def test_no_entry_without_its_change(monkeypatch):
+    tag = TagFactory(name="old")
+    client = Integrator(UserFactory(integrator=True))
+    client.client.raise_request_exception = False
+    monkeypatch.setattr(Tag, "delete", lambda self: 1 / 0)
+    assert client.delete(f"tags/{tag.pk}/").status_code == 500
+    assert not AuditEntry.objects.filter(model="crm.tag").exists()
 
 
 def test_own_views_and_writing_what_stands_leave_no_trace():
@@ -311,8 +339,19 @@ def test_commands_that_keep_house_are_recorded(monkeypatch):
 
 
 def test_the_road_of_a_message_asks_nothing_of_the_log():
-    """Nothing that receives, sends or follows messages imports it."""
-    for module in ("inbound", "outbox", "outbound", "deliveries", "settling", "claiming", "threads", "events"):
-        source = apps.get_app_config("conversations").path + f"/messaging/{module}.py"
-        with open(source, encoding="utf-8") as file:
-            assert "crm.audit" not in file.read(), module
+    graph = GraphSide().start()
+    try:
+        inbox = make_inbox()
+        WhatsAppAccount.objects.update(graph_base_url=graph.url)
+        with CaptureQueriesContext(connection) as captured:
+            arrive(inbox, messages(text("wamid.1", at=int(clock.real().timestamp()))))
+            conversation = Message.objects.get().conversation
+            sent = send(say(conversation))
+            arrive(inbox, statuses(status(sent.external_id, "read", at=int(clock.real().timestamp()))))
+    finally:
+        aio.close()
+        graph.stop()
+    sent.refresh_from_db()
+    assert sent.status == "read"
+    assert not [query for query in captured.captured_queries if "auditentry" in query["sql"]]
+    assert not AuditEntry.objects.exists()
