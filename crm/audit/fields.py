@@ -16,6 +16,7 @@ FIELDS = {
     "browser": gettext_lazy("Browser"),
     "cancelled": gettext_lazy("Cancelled"),
     "created_at": gettext_lazy("Created"),
+    "digest": gettext_lazy("Secret"),
     "display_phone_number": gettext_lazy("Number"),
     "events": gettext_lazy("Webhooks"),
     "expires_at": gettext_lazy("Ends"),
