@@ -3,8 +3,10 @@
 import pytest
 from django.utils import translation
 
-from conversations.inboxes import checkup, views
+from conversations.graphapi.client import MESSAGING_LIMIT
+from conversations.inboxes import checkup
 from conversations.inboxes.models import Inbox, NumberCheck
+from conversations.messaging import numbers
 from crm.audit import log, words
 from crm.audit.models import AuditEntry
 from crm.contacts import api, attributes, identities
@@ -24,12 +26,12 @@ def test_a12_what_meta_overwrites_of_what_somebody_entered_is_recorded(monkeypat
     inbox = InboxFactory(display_phone_number="+34 1", sends_per_second=20)
     answers = {
         "number": {"display_phone_number": "+34 600 111 222", "throughput": {"level": "STANDARD"}},
-        "limit": {views.MESSAGING_LIMIT: "TIER_1K"},
+        "limit": {MESSAGING_LIMIT: "TIER_1K"},
     }
     told = NumberCheck(inbox=inbox, asked_at=clock.real(), answers=answers, problems={})
     monkeypatch.setattr(checkup, "ask", lambda inbox: told)
     for _ in range(2):  # the second time nothing changes
-        views.ask_meta(Inbox.objects.get())
+        numbers.ask_meta(Inbox.objects.get())
     assert entries("conversations.inbox").get().changes == {
         "display_phone_number": ["+34 1", "+34 600 111 222"],
         "sends_per_second": [20, 80],
