@@ -77,6 +77,16 @@ def test_addresses_inside_a_webhook_are_never_fetched_and_media_only_by_its_id(n
     assert trap.asked == []
 
 
+def test_files_of_unknown_size_are_fetched_one_by_one_on_a_later_loop_too(number, graph):
+    graph.answers_at("/v24.0/777000", says({"url": f"{graph.url}/file", "mime_type": "image/jpeg", "id": "777000"}))
+    graph.answers_at("/file", raw(JPEG, content_type="image/jpeg"))
+    for loop in ("first", "second"):
+        arrive(number, messages(*(picture(f"{loop}.{at}", "777000") for at in range(4))))
+        media.drain()
+        aio.close()
+    assert list(Attachment.objects.values_list("state", flat=True)) == ["stored"] * 8
+
+
 @pytest.mark.covers("W20")
 @pytest.mark.parametrize(
     "shape", ["{trap}/x", "//{host}/x", "../../x", "777/../../me?fields=name#", "1?access_token=x"]
