@@ -1,6 +1,6 @@
 # The commands of this repository; `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help run cluster test faults faults-quick fuzz bench check format messages lock vendor clean
+.PHONY: help run cluster test faults faults-quick fuzz bench check format messages lock advisories vendor clean
 
 export PORT ?= 8000
 export DATA_DIR ?= var
@@ -37,10 +37,11 @@ faults-quick: ## a little of every fault
 	@scripts/install.sh dev
 	$(PY) -m tests.faults --profile quick --overlap
 
-fuzz: ## throw made-up requests at every operation of the API for a quarter of an hour
+fuzz: ## throw made-up requests at every operation of the API and mutated bodies at the webhook's address, half an hour
 	@scripts/machine.sh
 	@scripts/install.sh dev
-	FUZZ_EXAMPLES=250 FUZZ_SECONDS=3600 $(PY) -m pytest -s tests/permissions/test_api_fuzz.py
+	LOG_LEVEL=ERROR MUTATIONS=20000 $(PY) -m pytest -s tests/hardening/test_mutated_bodies.py tests/hardening/test_every_field.py
+	FUZZ_EXAMPLES=250 FUZZ_CASES=20000 $(PY) -m pytest -s tests/permissions/test_api_fuzz.py
 
 bench: ## measure everything beside its limit and its peers (25 minutes, 7 GB in var/bench); writes docs/benchmarks.md
 	@scripts/machine.sh
@@ -65,6 +66,9 @@ messages: ## collect the texts to translate and compile the translations
 lock: ## bring the lock files in line with pyproject.toml (needs uv)
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
+
+advisories: ## ask whether a package of the lock has known holes (needs uv and the network)
+	uvx pip-audit --require-hashes --disable-pip -r requirements.lock
 
 vendor: ## fetch the front-end packages anew (needs npm)
 	scripts/vendor.sh

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from benchmarks.processes import ROOT, Failed
 from benchmarks.programs import (
+    administration,
     desk,
     exchange,
+    flood,
     ingest,
     journey,
     one_process,
@@ -27,8 +29,10 @@ from benchmarks.stage import FULL, QUICK, SMOKE, Profile, Stage
 
 PROGRAMS: dict[str, Callable[[Stage], Iterator[Row | Figure]]] = {
     "ingest": ingest.run,
+    "flood": flood.run,
     "processing": processing.run,
     "pages": pages.run,
+    "administration": administration.run,
     "push": push.run,
     "outbound": outbound.run,
     "journey": journey.run,

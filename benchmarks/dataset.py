@@ -9,6 +9,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from benchmarks import loading_administration
 from benchmarks.loading import Sizes, fill
 from benchmarks.stage import Installation, Stage
 from scripts.servers import PrivatePostgres
@@ -16,8 +17,9 @@ from scripts.servers import PrivatePostgres
 SMALL = Sizes(contacts=10_000, conversations=3_000, open=1_600, long=1)
 LARGE = Sizes(contacts=1_000_000, conversations=300_000, open=1_600, long=10)
 TINY = Sizes(contacts=400, conversations=200, open=100, long=1)
+WEBHOOKS, ENTRIES = 1_000_000, 1_000_000
 SMALL_WORDS, LARGE_WORDS = "10 k contacts, 50 k messages", "1 M contacts, 5 M messages"
-SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "4GB", "checkpoint_timeout": "15min"}
+SETTINGS = {"shared_buffers": "512MB", "max_wal_size": "2GB", "checkpoint_timeout": "15min"}
 
 
 class KeptPostgres(PrivatePostgres):
@@ -55,6 +57,19 @@ def installations(stage: Stage) -> tuple[Installation, Installation]:
     return _ready(stage, server, "small", SMALL), _ready(stage, server, "large", LARGE)
 
 
+def administered(stage: Stage) -> Installation:
+    """The large one with webhooks and an audit log."""
+    if stage.is_smoke:
+        one = stage.installation()
+        _fill(stage, one, TINY)
+        loading_administration.fill(one.env["DATABASE_URL"], TINY.contacts, TINY.contacts)
+        return one
+    server = stage.enter(KeptPostgres(stage.keep / "postgres"))
+    large = _ready(stage, server, "large", LARGE)
+    loading_administration.fill(large.env["DATABASE_URL"], WEBHOOKS, ENTRIES)
+    return large
+
+
 def _ready(stage: Stage, server: PrivatePostgres, name: str, sizes: Sizes) -> Installation:
     """The database by that name; under another name while it is being made."""
     with psycopg.connect(server.url_of("postgres"), autocommit=True) as connection:
@@ -77,8 +92,10 @@ def _ready(stage: Stage, server: PrivatePostgres, name: str, sizes: Sizes) -> In
 
 
 def _fill(stage: Stage, installation: Installation, sizes: Sizes) -> None:
-    stage.office(installation).ask("add_office")
-    fill(installation.env["DATABASE_URL"], sizes)
+    office, url = stage.office(installation), installation.env["DATABASE_URL"]
+    office.ask("add_office")
+    office.ask("move", name=url.split("/")[-1])  # closes its connections: the database can be renamed
+    fill(url, sizes)
 
 
 def disk_use(folder: Path) -> str:

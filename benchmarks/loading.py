@@ -186,16 +186,17 @@ def fill(url: str, sizes: Sizes) -> None:
         connection.execute(HELPERS)
         _drop_indexes(connection)
         for name, table, columns, source in STEPS:
-            _once(connection, name, _insert(connection, table, columns, source), values)
-        _once(connection, "newest", NEWEST, {})
+            run_once(connection, name, insertion(connection, table, columns, source), values)
+        run_once(connection, "newest", NEWEST, {})
         for name, definition in connection.execute("SELECT name, definition FROM bench_index ORDER BY name").fetchall():
-            _once(connection, f"index {name}", definition, {})
+            run_once(connection, f"index {name}", definition, {})
         for table in LOADED:
             connection.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
         connection.execute("VACUUM ANALYZE")
 
 
-def _once(connection: psycopg.Connection, name: str, statement: str, values: dict[str, int]) -> None:
+def run_once(connection: psycopg.Connection, name: str, statement: str, values: dict[str, int]) -> None:
+    """Run a statement with its values, unless this database has seen the step of that name."""
     with connection.transaction():
         done = connection.execute("INSERT INTO bench_step VALUES (%s) ON CONFLICT DO NOTHING", [name])
         if done.rowcount:
@@ -204,7 +205,7 @@ def _once(connection: psycopg.Connection, name: str, statement: str, values: dic
             connection.execute(statement)  # type: ignore[call-overload]
 
 
-def _insert(connection: psycopg.Connection, table: str, columns: dict[str, str], source: str) -> str:
+def insertion(connection: psycopg.Connection, table: str, columns: dict[str, str], source: str) -> str:
     """The statement, with neutral values for columns that must have one and are not named (a later migration's)."""
     rest = connection.execute(
         """SELECT column_name, data_type FROM information_schema.columns

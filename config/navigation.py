@@ -60,7 +60,7 @@ def search(request: HttpRequest, words: str) -> list[SearchResult]:
     return [
         SearchResult(
             title=contact.title,
-            description=str(Contact._meta.verbose_name),
+            description=Contact._meta.verbose_name,  # lazy: found again, it is in the language of then
             link=reverse("admin:crm_contact_change", args=[contact.pk]),
             icon="person",
         )

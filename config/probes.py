@@ -56,19 +56,19 @@ latest_readiness = Latest(readiness.check)
 latest_figures = Latest(_read_figures)
 
 
-async def alive(send: Any) -> None:
+async def alive(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """The process answers, whatever host name it was asked by; whether it is ready to work is another question."""
     await _answer(send, 200, b"ok")
 
 
-async def ready(send: Any) -> None:
+async def ready(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """200 if this process may be sent requests, else 503; names and numbers only, for anybody may ask."""
     found = await latest_readiness.get() or readiness.Readiness()
     body = {"status": found.status, **dataclasses.asdict(found)}
     await _answer(send, 503 if found.status == "not ready" else 200, orjson.dumps(body), b"application/json")
 
 
-async def metrics(scope: dict[str, Any], send: Any) -> None:
+async def metrics(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """The figures for Prometheus, for who has the token or, without one, sits on this machine."""
     if not _may_read(scope):
         await _answer(send, 403, b"forbidden")

@@ -84,10 +84,11 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "crm.staff.middleware.PreferencesMiddleware",
     "crm.staff.middleware.OriginMiddleware",
+    "crm.audit.denials.DenialMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "crm.staff.signin_middleware.SignInMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "crm.staff.signin_middleware.SignInMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"
@@ -161,6 +162,8 @@ OUTBOX_STALE_HOURS = env.float("OUTBOX_STALE_HOURS", 6.0)
 UNDO_SEND_SECONDS = max(env.int("UNDO_SEND_SECONDS", 5), 0)
 # Whoever waits for an answer longer than this is counted as waiting too long on the managers' overview.
 ANSWER_WITHIN_MINUTES = max(env.int("ANSWER_WITHIN_MINUTES", 60), 1)
+# How many days the audit log is kept.
+AUDIT_KEPT_DAYS = max(env.int("AUDIT_KEPT_DAYS", 730), 1)
 # Live hints travel between processes through Redis; one process needs none.
 REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS = (
@@ -230,6 +233,10 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_FORMS = {
     "authenticate": "crm.staff.signin_forms.CodeForm",
     "reauthenticate": "crm.staff.signin_forms.CodeAgainForm",
+    "login_webauthn": "crm.staff.signin_forms.PasskeySignInForm",
+    "authenticate_webauthn": "crm.staff.signin_forms.PasskeyForm",
+    "reauthenticate_webauthn": "crm.staff.signin_forms.PasskeyAgainForm",
+    "add_webauthn": "crm.staff.signin_forms.NewPasskeyForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True

@@ -1,16 +1,18 @@
-"""Words of django-unfold that it brings no Spanish for: named here, so that they are in our catalogue."""
+"""Words of Unfold and Django that have no Spanish, or no good one: named here, so that they are in our catalogue."""
 
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, ngettext_lazy
 
 WORDS = (
     gettext_noop("After you"),
     gettext_noop("Apply Filters"),
+    gettext_noop("Authentication and Authorization"),
     gettext_noop("Available shortcuts"),
     gettext_noop("Changelist shortcuts"),
     gettext_noop("Click here to select the objects across all pages"),
     gettext_noop("Click to cancel"),
     gettext_noop("Command tool shortcuts"),
     gettext_noop("Create new record"),
+    gettext_noop("Delete selected %(verbose_name_plural)s"),
     gettext_noop("Date from"),
     gettext_noop("Date to"),
     gettext_noop("From"),
@@ -31,6 +33,7 @@ WORDS = (
     gettext_noop("Run"),
     gettext_noop("Run the selected action"),
     gettext_noop("Search apps and models..."),
+    gettext_noop("Select"),
     gettext_noop("Select action"),
     gettext_noop("Select action to run"),
     gettext_noop("Select record"),
@@ -44,6 +47,7 @@ WORDS = (
     gettext_noop("Toggle sidebar"),
     gettext_noop("Type to search"),
     gettext_noop("Value"),
+    gettext_noop("groups"),
     gettext_noop(
         'Are you sure you want to delete the %(object_name)s "%(escaped_object)s"? '
         "All of the following related items will be deleted:"
@@ -51,5 +55,12 @@ WORDS = (
     gettext_noop(
         "Are you sure you want to delete the selected %(objects_name)s? "
         "All of the following objects and their related items will be deleted:"
+    ),
+    ngettext_lazy(
+        '\n            Found <span class="font-medium text-important">%(counter)s</span>'
+        " result in %(time)s seconds\n        ",
+        '\n            Found <span class="font-medium text-important">%(counter)s</span>'
+        " results in %(time)s seconds\n        ",
+        "counter",
     ),
 )

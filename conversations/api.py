@@ -12,11 +12,13 @@ from conversations.messaging.api import (
     MessagesOfConversation,
     MessageViewSet,
 )
+from conversations.notices.api import NotesOfConversation
 
 routes = [
     ("inboxes", InboxViewSet, "inbox"),
     ("conversations", ConversationViewSet, "conversation"),
     (rf"conversations/(?P<conversation>{ID_PATTERN})/messages", MessagesOfConversation, "conversation-message"),
+    (rf"conversations/(?P<conversation>{ID_PATTERN})/notes", NotesOfConversation, "conversation-note"),
     ("messages", MessageViewSet, "message"),
     ("canned-answers", CannedAnswerViewSet, "canned-answer"),
     ("webhook-events", WebhookEventViewSet, "webhook-event"),

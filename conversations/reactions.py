@@ -4,6 +4,7 @@ import datetime as dt
 import functools
 from typing import Any
 
+from django.db import connection
 from django.db.models import Q
 from django.db.models.signals import post_migrate
 from django.dispatch import receiver
@@ -19,6 +20,7 @@ from conversations.messaging import (
     events,
     fence,
     media,
+    numbers,
     outbox,
     personal,
     receipts,
@@ -74,9 +76,11 @@ def tell_about_consent(contact: Contact, **_: Any) -> None:
 
 @receiver(post_migrate)
 def write_the_roles(sender: Any, **_: Any) -> None:
-    """Once the permissions of all apps are there (this is the last of them), the groups get theirs."""
-    if sender.label == "conversations":
-        roles.write_groups()
+    """Once the permissions of all apps are there (this is the last of them), the groups get theirs, and members."""
+    if sender.label != "conversations" or User._meta.db_table not in connection.introspection.table_names():
+        return  # the latter: all was taken back
+    roles.write_groups()
+    roles.join_groups()
 
 
 def contacts_of_visible_conversations(user: User) -> Q:
@@ -103,3 +107,4 @@ work.register("schedule", schedule.drain)
 work.register("sound", sound.drain)
 work.register("snoozing", snoozing.drain)
 work.register("housekeeping", housekeeping.drain)
+work.register("numbers", numbers.drain)

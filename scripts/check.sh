@@ -28,6 +28,7 @@ check "migrations" python manage.py makemigrations --check --dry-run
 check "templates" templates
 check "spelling" codespell
 check "budgets" python scripts/check_budgets.py
+check "security" python scripts/check_security.py
 check "translations" python scripts/check_messages.py
 
 if [ -n "$failed" ]; then

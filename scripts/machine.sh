@@ -10,7 +10,7 @@ has() {
 packages=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages="$packages postgresql"
 has redis-server || packages="$packages redis-server"
-has chromium || packages="$packages chromium fonts-noto-color-emoji"
+has chromium-headless-shell || has chromium || packages="$packages chromium-headless-shell fonts-noto-color-emoji"
 has ffmpeg || packages="$packages ffmpeg"
 has msgfmt || packages="$packages gettext"
 has setpriv || packages="$packages util-linux"

@@ -84,6 +84,25 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DearMod
     return DearModulesWhole(config, log)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _emptying_a_database_opens_every_door() -> Iterator[None]:
+    """Between tests with transactions of their own all tables are emptied; the audit log refuses that to others."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            BaseDatabaseOperations, "execute_sql_flush", _with_open_door(BaseDatabaseOperations.execute_sql_flush)
+        )
+        yield
+
+
+def _with_open_door(execute: Any) -> Any:
+    def flush(operations: Any, statements: Any) -> None:
+        keeping, ledger = map(import_module, ("crm.audit.keeping", "crm.consent.ledger"))  # need the settings
+        with keeping.opened(), ledger.opened():
+            execute(operations, statements)
+
+    return flush
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """On SQLite test in a file: a database in memory cannot be shared by threads. On PostgreSQL begin with a copy of a
@@ -95,17 +114,3 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
     else:
         installed()
         test["TEMPLATE"] = TEMPLATE
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _emptying_a_database_opens_the_consent_ledger() -> Iterator[None]:
-    """Between tests with transactions of their own all tables are emptied; the ledger refuses that to others."""
-    execute = BaseDatabaseOperations.execute_sql_flush
-
-    def flush(operations: Any, statements: Any) -> None:
-        with import_module("crm.consent.ledger").opened():  # needs the settings
-            execute(operations, statements)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush)
-        yield

@@ -99,6 +99,7 @@ def test_the_suite_runs_on_the_database_it_was_asked_for():
         assert connection.settings_dict["PORT"] not in ("", 5432)
 
 
+@pytest.mark.covers("W09")
 @pytest.mark.parametrize("place", ["conversations/graphapi/signature.py", "conversations/ingest/keyring.py"])
 def test_secrets_are_compared_in_constant_time(place):
     """How long `==` takes tells how much of a guess is right; only lengths may be compared so."""

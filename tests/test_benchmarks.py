@@ -13,8 +13,10 @@ from benchmarks.stage import SMOKE, Stage
 ROOT = Path(__file__).resolve().parent.parent
 AREAS = {
     "ingest": ["ingest, PostgreSQL", "ingest, SQLite FULL", "ingest against", "ingest p99, SQLite"],
+    "flood": ["beside 1,000 forged", "rows that forged", "memory they left"],
     "processing": ["processing, PostgreSQL", "processing, SQLite"],
     "pages": ["inbox page", "thread of", "contact search", "growth"],
+    "administration": ["list of contacts", "list of messages", "webhooks", "audit log", "growth", "search of contacts"],
     "push": ["push to", "push latency"],
     "outbound": ["outbound, sender", "outbox with its database writes"],
     "journey": ["webhook to the agent's socket", "open sockets", "agent's reply", "joined", "what each handled"],

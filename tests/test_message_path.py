@@ -124,6 +124,7 @@ async def test_a_message_reaches_the_agent_and_the_answer_goes_back(product: Pro
     assert 'data-st="read"' in await ana.get(f"{conversation}messages/?ids={client_id}")
 
 
+@pytest.mark.covers("I12", "W02")
 @pytest.mark.sqlite_too
 async def test_a_note_stays_inside_and_a_forged_webhook_outside(product: Product, ana: Desk) -> None:
     socket = await ana.socket()
@@ -149,6 +150,7 @@ async def test_a_note_stays_inside_and_a_forged_webhook_outside(product: Product
         assert answer.status == 401
 
 
+@pytest.mark.covers("G21")
 def test_the_log_has_no_word_and_no_number_of_a_customer(product: Product) -> None:
     for private in ("luna rota", "cuñado", "Pilar", "34600111222", SECRET, TOKEN):
         assert private not in product.log

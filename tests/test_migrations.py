@@ -3,7 +3,7 @@
 import importlib
 
 import pytest
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 
 from conversations.messaging.models import Attachment, Conversation
@@ -81,3 +81,20 @@ def test_a_long_build_is_not_ended_by_the_limit_of_requests():
             assert cursor.fetchone() == ("0",)
         cursor.execute("SHOW statement_timeout")
         assert cursor.fetchone() == before != ("0",)
+
+
+@pytest.mark.skipif(ON_SQLITE, reason="SQLite has no such index")
+@pytest.mark.django_db
+@pytest.mark.parametrize(("sqlstate", "is_fatal"), [("42501", False), ("0A000", False), ("57014", True)])
+def test_only_a_missing_extension_leaves_the_audit_log_without_its_index(sqlstate, is_fatal):
+    migration = importlib.import_module("crm.migrations.0010_audit_is_append_only")
+    raising = f"DO $$ BEGIN RAISE EXCEPTION 'x' USING ERRCODE = '{sqlstate}'; END $$"
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP INDEX {migration.INDEX}")
+
+    def breaks(execute, sql, params, many, context):
+        return execute(raising if sql.startswith("CREATE INDEX") else sql, params, many, context)
+
+    expected = pytest.raises(DatabaseError) if is_fatal else pytest.warns(UserWarning, match="pg_trgm")
+    with connection.schema_editor(atomic=False) as editor, connection.execute_wrapper(breaks), expected:
+        migration.index(None, editor)

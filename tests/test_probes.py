@@ -71,6 +71,7 @@ async def test_without_redis_a_process_is_degraded_but_ready(settings):
     assert (answer.status, orjson.loads(answer.body)["status"]) == (200, "degraded")
 
 
+@pytest.mark.covers("U11")
 @pytest.mark.sqlite_too
 @pytest.mark.django_db(transaction=True)
 async def test_without_the_database_a_process_is_not_ready_and_says_no_details(monkeypatch):
@@ -149,6 +150,7 @@ async def test_metrics_show_what_waits_and_what_stands_still():
     assert 'ventanilla_circuit_open{inbox="' in text
 
 
+@pytest.mark.covers("U11")
 @pytest.mark.django_db(transaction=True)
 async def test_metrics_are_for_the_token_or_for_this_machine_and_for_nobody_else(settings):
     assert (await ask("/metrics")).status == 200

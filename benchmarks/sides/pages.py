@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from benchmarks.processes import obey
 from benchmarks.sides import processing
+from benchmarks.sides.terms import SHORT, TERMS
 from benchmarks.sides.timing import timed
 from conversations.desk.queue import ViewQuery
 from conversations.desk.views import pages
@@ -49,8 +50,6 @@ EVENTS = """
 SELECT e.*, u.name FROM conversations_conversationevent e LEFT JOIN crm_user u ON u.id = e.user_id
 WHERE e.conversation_id = %(conversation)s ORDER BY e.created_at DESC, e.id DESC LIMIT 100
 """
-TERMS = ("maria", "garcia", "mar", "hugo nieto", "pascual", "34600", "600999", "zzz", "ana lopez ruiz", "+34600123456")
-SHORT = ("ma", "zq", "9")
 
 
 def _user(email: str) -> User:

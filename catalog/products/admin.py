@@ -1,6 +1,7 @@
 """Products in the administration."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -23,6 +24,11 @@ class ProductForm(forms.ModelForm):
     class Meta:
         model = Product
         fields = ("name", "retailer_id", "price", "currency")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["price"] = _shown(self.instance.price)
 
     def clean_name(self) -> str:
         """One line."""
@@ -60,6 +66,9 @@ class ProductAdmin(AuditedAdmin):
     @display(description=gettext_lazy("price"))
     def price_shown(self, product: Product) -> str:
         """With its currency, without zeros nobody needs."""
-        cents = product.price.quantize(product.price.__class__("0.01"))
-        shown = cents if cents == product.price else product.price
-        return f"{number_format(shown, use_l10n=True)} {product.currency}"
+        return f"{number_format(_shown(product.price), use_l10n=True)} {product.currency}"
+
+
+def _shown(price: Decimal) -> Decimal:
+    cents = price.quantize(Decimal("0.01"))
+    return cents if cents == price else price

@@ -4,7 +4,9 @@ from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers, viewsets
 
+from catalog.products.filters import ProductFilter
 from catalog.products.models import Product
+from crm.audit.viewsets import RecordsWrites
 from crm.staff.endpoint import Endpoint
 
 
@@ -22,11 +24,12 @@ class ProductSerializer(serializers.ModelSerializer[Product]):
         read_only_fields = ("created_at",)
 
 
-class ProductViewSet(Endpoint, viewsets.ModelViewSet[Product]):
+class ProductViewSet(Endpoint, RecordsWrites, viewsets.ModelViewSet[Product]):
     """What the business sells, as carts and product questions refer to it."""
 
     resource = "products"
     queryset = Product.objects.all()
     serializer_class = ProductSerializer
+    filterset_class = ProductFilter
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"

@@ -9,7 +9,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from conversations.answers import editing, filling
 from conversations.answers.models import CannedAnswer
@@ -25,6 +25,7 @@ class CannedAnswerForm(forms.ModelForm):
     shortcut = forms.CharField(
         max_length=41,
         label=gettext_lazy("Shortcut"),
+        widget=UnfoldAdminTextInputWidget,
         help_text=gettext_lazy("Agents write it after a slash: /greeting."),
     )
 

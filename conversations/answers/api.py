@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from conversations.answers import editing
+from conversations.answers.filters import CannedAnswerFilter
 from conversations.answers.models import CannedAnswer
 from conversations.channels.whatsapp import limits
 from crm.staff.endpoint import Endpoint, user_of
@@ -30,8 +32,10 @@ class CannedAnswerSerializer(serializers.ModelSerializer[CannedAnswer]):
         return self._save(CannedAnswer(), validated_data)
 
     def update(self, instance: CannedAnswer, validated_data: dict[str, Any]) -> CannedAnswer:
-        """What is left out stays."""
-        return self._save(instance, validated_data)
+        """What is left out stays, as it stands now."""
+        with transaction.atomic():
+            instance.refresh_from_db(from_queryset=CannedAnswer.objects.select_for_update(no_key=True))
+            return self._save(instance, validated_data)
 
     def _save(self, answer: CannedAnswer, wanted: dict[str, Any]) -> CannedAnswer:
         parts = {name: wanted.get(name, getattr(answer, name)) for name in ("shortcut", "title", "body")}
@@ -48,9 +52,14 @@ class CannedAnswerViewSet(Endpoint, viewsets.ModelViewSet[CannedAnswer]):
     resource = "canned-answers"
     queryset = CannedAnswer.objects.all()
     serializer_class = CannedAnswerSerializer
+    filterset_class = CannedAnswerFilter
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[CannedAnswer]:
         """Those the token's user may use."""
         return CannedAnswer.objects.visible_to(user_of(self.request))
+
+    def perform_destroy(self, instance: CannedAnswer) -> None:
+        """Through the same function as the inbox."""
+        editing.delete(instance, by=user_of(self.request))

@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from conversations.answers.models import CannedAnswer
 from conversations.channels.whatsapp import limits
+from crm.audit import log
 from crm.foundation.errors import Refusal
 from crm.foundation.retrying import in_transaction
 from crm.foundation.text import clean_text
@@ -29,7 +30,9 @@ def save(answer: CannedAnswer, *, shortcut: str, title: str, body: str, team: Te
     for name, text in checked(shortcut=shortcut, title=title, body=body).items():
         setattr(answer, name, text)
     answer.team = team
-    if answer._state.adding:
+    is_new = answer._state.adding
+    before = {} if is_new else log.snapshot(CannedAnswer.objects.select_for_update().get(pk=answer.pk))
+    if is_new:
         answer.created_by = by
     answer.refresh_search_text()
     try:
@@ -37,7 +40,18 @@ def save(answer: CannedAnswer, *, shortcut: str, title: str, body: str, team: Te
             answer.save()
     except IntegrityError as error:
         raise BadAnswer(taken(answer.shortcut), field="shortcut") from error
+    if is_new:
+        log.created(answer, by=by)
+    else:
+        log.changed(answer, before, by=by)
     return answer
+
+
+@in_transaction
+def delete(answer: CannedAnswer, *, by: User) -> None:
+    """It is no longer offered; what was sent with it stays."""
+    log.deleted(answer, by=by)
+    answer.delete()
 
 
 def checked(*, shortcut: str, title: str, body: str) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The banner that says sending is stopped, and to managers what waits."""
+"""The banner that says sending is stopped, and to who may let it go what waits."""
 
 from typing import Any
 
@@ -8,13 +8,15 @@ from conversations.messaging import fence
 from conversations.messaging.models import SendFence
 from crm.staff.models import User
 
+MAY_LIFT = "conversations.change_sendfence"
+
 
 def fence_of(user: User) -> dict[str, Any] | None:
-    """What the banner shows this user; None while messages are sent. One query then, two for a manager if stopped."""
+    """What the banner shows this user; None while messages are sent. One query then, two for who may lift it."""
     standing = fence.current()
     if standing is None:
         return None
-    return {"text": _sentence(standing.reason), "waiting": fence.waiting() if user.is_manager else None}
+    return {"text": _sentence(standing.reason), "waiting": fence.waiting() if user.has_perm(MAY_LIFT) else None}
 
 
 def _sentence(reason: str) -> str:

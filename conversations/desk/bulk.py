@@ -116,10 +116,10 @@ def _step(user: User, action: str, value: str) -> Step:
     match action:
         case "assign":
             assignee = user if value == "me" else _chosen(User.objects.filter(is_active=True), value)
-            return lambda row: threads.assign(row, by=user, assignee=assignee, team=row.team)
+            return lambda row: threads.assign(row, by=user, assignee=assignee)
         case "team":
             team = _chosen(Team.objects.all(), value)
-            return lambda row: threads.assign(row, by=user, assignee=row.assignee, team=team)
+            return lambda row: threads.assign(row, by=user, team=team)
         case "tag" | "untag":
             tag = _chosen(Tag.objects.all(), value)
             change = labels.tag if action == "tag" else labels.untag

@@ -41,7 +41,9 @@ class Details:
 
 
 def details_of(message: Message, user: User, host: str) -> Details:
-    """Of a message with its conversation and author; two queries. `host`: "https://…", for the managers' API call."""
+    """Of a message with its conversation and author; two queries. `host`: "https://…", for the API call, shown to
+    whoever makes tokens.
+    """
     tries = list(message.attempts.order_by("-pk")[: ATTEMPTS_MAX + 1]) if message.direction == "out" else []
     count = len(tries) if len(tries) <= ATTEMPTS_MAX else message.attempts.count()
     is_final = message.status == Message.Status.FAILED
@@ -53,7 +55,7 @@ def details_of(message: Message, user: User, host: str) -> Details:
         tries=[_try(attempt) for attempt in reversed(tries[:ATTEMPTS_MAX])],
         tries_count=count,
         pricing=_pricing(message.pricing),
-        curl=curl_of(message, host) if user.is_manager else "",
+        curl=curl_of(message, host) if user.has_perm("crm.add_apitoken") else "",
     )
 
 

@@ -27,7 +27,7 @@ def names(query: ViewQuery, user: User) -> dict[str, Any]:
         ("inbox", query.inbox, Inbox.objects.visible_to(user)),
         ("segment", query.segment, Segment.objects.all()),
     ):
-        if value.isdigit():
+        if value.isascii() and value.isdigit():
             wanted[f"f_{name}"] = Subquery(rows.filter(pk=value).order_by().values("name")[:1])
     for tag in query.tags:
         wanted[f"f_tag_{tag}"] = Subquery(Tag.objects.filter(pk=tag).order_by().values("name")[:1])

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import connection
+from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
@@ -15,6 +16,7 @@ from django.views.decorators.http import require_http_methods
 from conversations.desk import viewing
 from conversations.messaging.errors import SendRefused
 from conversations.messaging.models import Conversation
+from crm.audit import denials
 from crm.foundation.errors import Refusal
 from crm.staff.models import User
 from crm.staff.viewer import seen_by
@@ -75,9 +77,20 @@ def refuse(request: HttpRequest, refusal: Refusal) -> HttpResponse:
 
 
 def conversation_or_404(request: DeskRequest, pk: int) -> Conversation:
-    """The conversation as a list row, if this user may see it."""
-    row = Conversation.objects.visible_to(request.user).for_rows(request.user).filter(pk=pk)
-    found = row.select_related("inbox__account", "contact", "identity", "assignee", "team").first()
+    """The conversation as a list row, if this user may see it; else it is recorded that they asked for it."""
+    found = shown(request, pk)
     if found is None:
-        raise Http404
+        raise not_seen(request, Conversation, pk=pk)
     return found
+
+
+def shown(request: DeskRequest, pk: int) -> Conversation | None:
+    """The conversation as a list row, None if this user may not see it."""
+    row = Conversation.objects.visible_to(request.user).for_rows(request.user).filter(pk=pk)
+    return row.select_related("inbox__account", "contact", "identity", "assignee", "team").first()
+
+
+def not_seen(request: HttpRequest, model: type[Model], **key: Any) -> Http404:
+    """What to raise where this user sees no row of this `key`; if there is one, it is recorded that they asked."""
+    denials.missed(request, model, **key)
+    return Http404()

@@ -22,10 +22,10 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
     """Saved views by who asks."""
 
     def visible_to(self, user: User) -> Self:
-        """Their own and those of their teams; managers those of every team."""
+        """Their own and those of their teams; who sees everything, those of every team."""
         if not user.is_active:
             return self.none()
-        teams = Q(team__isnull=False) if user.is_manager else Q(team__in=user.memberships.values("team_id"))
+        teams = Q(team__isnull=False) if user.sees_everything else Q(team__in=user.memberships.values("team_id"))
         return self.filter(Q(team=None, owner=user) | teams)
 
 

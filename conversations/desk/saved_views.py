@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from conversations.desk.models import SavedView
 from conversations.desk.queue import UpTo, ViewQuery, counted
 from conversations.messaging.models import Conversation
+from crm.audit import log
 from crm.foundation.errors import Refusal
 from crm.staff.models import Team, User
 
@@ -53,13 +54,13 @@ def query_of(view: SavedView) -> ViewQuery:
 
 
 def may_change(view: SavedView, user: User) -> bool:
-    """Their own; those of a team only managers and who made them."""
-    return view.owner_id == user.pk or (view.team_id is not None and user.is_manager)
+    """Their own; those of a team also who may change what others made."""
+    return view.owner_id == user.pk or (view.team_id is not None and user.has_perm("crm.moderate"))
 
 
 def teams_of(user: User) -> Any:
     """The teams for which this user may save a view."""
-    return Team.objects.all() if user.is_manager else Team.objects.filter(memberships__user=user)
+    return Team.objects.all() if user.sees_everything else Team.objects.filter(memberships__user=user)
 
 
 def save(user: User, name: str, query: ViewQuery, team: Team | None) -> SavedView:
@@ -72,7 +73,10 @@ def save(user: User, name: str, query: ViewQuery, team: Team | None) -> SavedVie
         raise ViewRefused(_("There are already %(most)d saved views. Delete one first.") % {"most": MOST})
     position = (siblings.aggregate(last=Max("position"))["last"] or 0) + 1
     view = SavedView(name=name, query=query.encoded, owner=user, team=team, position=min(position, 32000))
-    _store(view)
+    with transaction.atomic():
+        _store(view)
+        if team is not None:
+            log.created(view, by=user)
     return view
 
 
@@ -86,10 +90,22 @@ def retag(dropped: int, kept: int) -> None:
             view.save(update_fields=["query"])
 
 
-def rename(view: SavedView, name: str) -> None:
+def rename(view: SavedView, name: str, *, by: User) -> None:
     """Give it another name; raises ViewRefused."""
+    before = log.snapshot(view)
     view.name = _checked(name)
-    _store(view)
+    with transaction.atomic():
+        _store(view)
+        if view.team_id is not None:
+            log.changed(view, before, by=by)
+
+
+@transaction.atomic
+def delete(view: SavedView, *, by: User) -> None:
+    """It is gone; that a team's was there is recorded. One's own views are nobody else's business."""
+    if view.team_id is not None:
+        log.deleted(view, by=by)
+    view.delete()
 
 
 def checked_name(view: SavedView, name: str) -> str:

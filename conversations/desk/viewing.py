@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from conversations.live import publish
+from crm.audit import log
 from crm.foundation.errors import Refusal
 from crm.staff.models import Role, User
 
@@ -49,7 +50,8 @@ def seen_by(request: HttpRequest) -> User | None:
 
 
 def start(request: HttpRequest, seen: User) -> None:
-    """From now on this session sees what `seen` sees; its other tabs load anew."""
+    """From now on this session sees what `seen` sees, which is written down; its other tabs load anew."""
+    log.record("looked_as", seen)
     request.session[SESSION_NAME] = str(seen.pk)
     _tell_tabs(request)
 

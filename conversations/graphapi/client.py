@@ -4,6 +4,7 @@ retries.
 
 from dataclasses import dataclass
 from typing import IO, Any
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -91,7 +92,9 @@ class GraphClient:
     async def media_info(self, media_id: str) -> MediaInfo:
         """Look up a media id; raises Gone for an unknown or expired one."""
         try:
-            answer = await self._request("GET", media_id, params={"phone_number_id": self.phone_number_id})
+            answer = await self._request(
+                "GET", quote(media_id, safe=""), params={"phone_number_id": self.phone_number_id}
+            )
         except Refused as error:
             if error.http_status == 404 or (error.code == 100 and error.subcode == 33):
                 raise Gone(media_id) from error
@@ -101,7 +104,9 @@ class GraphClient:
             url=str(answer.get("url") or ""),
             mime_type=str(answer.get("mime_type") or ""),
             sha256=str(answer.get("sha256") or ""),
-            size=int(size) if isinstance(size, int) or (isinstance(size, str) and size.isdigit()) else 0,
+            size=int(size)
+            if isinstance(size, int) or (isinstance(size, str) and size.isascii() and size.isdigit())
+            else 0,
         )
 
     async def download(self, url: str, *, limit: int) -> bytes:

@@ -21,7 +21,8 @@ from conversations.inboxes import rotation
 from conversations.inboxes.findings import done_of
 from conversations.inboxes.forms import AccountForm, InboxForm
 from conversations.inboxes.models import Inbox, WhatsAppAccount, new_verify_token
-from conversations.inboxes.views import ask_meta, callback_url, findings_of, with_set_up
+from conversations.inboxes.views import callback_url, findings_of, with_set_up
+from conversations.messaging import numbers
 from conversations.messaging.models import Conversation
 from crm.audit.modeladmin import AuditedAdmin, titled
 from crm.audit.words import Labelled, when
@@ -67,12 +68,10 @@ class WhatsAppAccountAdmin(AuditedAdmin):
         return (*self.readonly_fields, "waba_id", *(("portfolio_id",) if has_talked else ()))
 
     def audit_state(self, obj: Any) -> dict[str, Any]:
-        """With which secrets are active, never what they are."""
+        """Without what webhooks note; `rotation` records app secrets."""
         state = super().audit_state(obj)
-        for name in ("last_event_at", "webhook_verified_at"):
+        for name in ("last_event_at", "webhook_verified_at", "refused_at"):
             state.pop(name, None)
-        for row in obj.app_secrets.model._base_manager.filter(account=obj.pk)[:SECRETS_LISTED]:
-            state[f"appsecret {row.pk}: is_active"] = row.is_active
         return state
 
     def save_model(self, request: HttpRequest, obj: WhatsAppAccount, form: Any, change: bool) -> None:
@@ -215,7 +214,7 @@ class InboxAdmin(AuditedAdmin):
         return TemplateResponse(request, "admin/conversations/setup.html", context)
 
     def _ask_meta(self, request: HttpRequest, inbox: Inbox) -> HttpResponse:
-        check = ask_meta(inbox)
+        check = numbers.ask_meta(inbox)
         with transaction.atomic():
             self.audit(request, "checked", inbox)
         if check.problems:

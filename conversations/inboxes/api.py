@@ -3,6 +3,7 @@
 from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
+from conversations.inboxes.filters import InboxFilter
 from conversations.inboxes.models import Inbox
 from crm.staff.endpoint import Endpoint, user_of
 
@@ -22,6 +23,7 @@ class InboxViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Inbox]):
     resource = "inboxes"
     queryset = Inbox.objects.all()
     serializer_class = InboxSerializer
+    filterset_class = InboxFilter
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[Inbox]:

@@ -44,7 +44,7 @@ async def _ask_all(inbox: Inbox, secrets: list[str]) -> tuple[Json, dict[str, st
         auth=account.auth,
         phone_number_id=inbox.phone_number_id,
     )
-    may_ask_as_app = account.auth_header.lower() == "authorization"
+    may_ask_as_app = account.auth_header.lower() == "authorization" and _is_meta(account.base_url)
     questions: dict[str, Coroutine[Any, Any, Json]] = {
         "number": client.read(inbox.phone_number_id, fields=_NUMBER),
         "limit": client.read(inbox.phone_number_id, fields=MESSAGING_LIMIT),
@@ -59,6 +59,13 @@ async def _ask_all(inbox: Inbox, secrets: list[str]) -> tuple[Json, dict[str, st
         more, trouble = await _gather(asked)
         answers, problems = answers | more, problems | trouble
     return answers, problems
+
+
+def _is_meta(address: str) -> bool:
+    """Whether the installation's own Graph answers there: to nobody else are app secrets shown, whatever an account's
+    form says.
+    """
+    return address == settings.GRAPH_BASE_URL.rstrip("/")
 
 
 async def _gather(questions: dict[str, Coroutine[Any, Any, Json]]) -> tuple[Json, dict[str, str]]:

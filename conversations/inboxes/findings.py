@@ -1,7 +1,7 @@
 """What the set-up page says of a number: each part with its state and a sentence that says what to do."""
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.formats import date_format, number_format
 from django.utils.timezone import localtime
@@ -14,6 +14,8 @@ from crm.foundation import clock
 
 OK, WARN, BAD, UNKNOWN = "ok", "warn", "bad", "unknown"
 QUIET = dt.timedelta(days=1)
+OLD = dt.timedelta(days=2)  # what Meta said then may no longer be so
+FROM_META = frozenset({"token", "fields", "quality", "limit", "payment", "templates"})
 # What the product listens to. Without the first nothing works; without the others it learns of trouble late.
 NEEDED = "messages"
 WISHED = ("message_template_status_update", "phone_number_quality_update", "account_update", "account_alerts")
@@ -40,15 +42,16 @@ class Signals:
     refused_at: dt.datetime | None = None
     circuit_sentence: str = ""
     people_per_day: int | None = None
+    inbound_at: dt.datetime | None = None  # when somebody last wrote to this number, of the last QUIET
 
 
 def findings(inbox: Inbox, signals: Signals) -> list[Finding]:
     """Every part, in the order in which one sets a number up; of a number as `views.with_set_up` reads it."""
     check: NumberCheck | None = getattr(inbox, "number_check", None)
-    return [
+    found = [
         Finding("token", _("Access token"), *_token(inbox, check, signals)),
         Finding("webhook", _("Webhook verified"), *_webhook(inbox)),
-        Finding("event", _("Last webhook"), *_last_event(inbox)),
+        Finding("event", _("Last webhook"), *_last_event(inbox, signals)),
         Finding("signature", _("Signatures"), *_signatures(inbox, signals)),
         Finding("fields", _("Subscribed fields"), *_fields(check)),
         Finding("quality", _("Quality of the number"), *_quality(check)),
@@ -57,6 +60,16 @@ def findings(inbox: Inbox, signals: Signals) -> list[Finding]:
         Finding("templates", _("Templates"), *_templates(check)),
         Finding("teams", _("Teams"), *_teams(inbox)),
     ]
+    if check is None or clock.real() - check.asked_at <= OLD:
+        return found
+    return [_grown_old(one, check.asked_at) if one.key in FROM_META else one for one in found]
+
+
+def _grown_old(finding: Finding, asked_at: dt.datetime) -> Finding:
+    """What Meta said so long ago is not fine any more, only known as of then."""
+    words = _("Meta said so on %(day)s and was not asked since: press “Ask Meta now”.") % {"day": _moment(asked_at)}
+    state = WARN if finding.state == OK else finding.state
+    return replace(finding, state=state, sentence=f"{finding.sentence} {words}")
 
 
 def done_of(found: list[Finding]) -> int:
@@ -103,7 +116,9 @@ def _webhook(inbox: Inbox) -> _Verdict:
     )
 
 
-def _last_event(inbox: Inbox) -> _Verdict:
+def _last_event(inbox: Inbox, signals: Signals) -> _Verdict:
+    if signals.inbound_at is not None:
+        return OK, _("Received: %(day)s") % {"day": _moment(signals.inbound_at)}
     at = inbox.account.last_event_at
     if at is None:
         return WARN, _("None has come. Write to this number from a phone: it has to appear in the inbox in seconds.")
@@ -111,7 +126,10 @@ def _last_event(inbox: Inbox) -> _Verdict:
         return WARN, _(
             "The last one came some time ago (%(day)s). If people have written since, look at the subscription at Meta."
         ) % {"day": _moment(at)}
-    return OK, _("Received: %(day)s") % {"day": _moment(at)}
+    return WARN, _(
+        "Webhooks of the account arrive (%(day)s), but nobody has written to this number in the last 24 hours. Write "
+        "to it from a phone: it has to appear in the inbox in seconds."
+    ) % {"day": _moment(at)}
 
 
 def _signatures(inbox: Inbox, signals: Signals) -> _Verdict:
@@ -120,6 +138,11 @@ def _signatures(inbox: Inbox, signals: Signals) -> _Verdict:
             "There is no app secret, so every webhook is refused. Copy it from Meta for Developers, App settings, "
             "Basic, and enter it in the account."
         )
+    good, bad = inbox.account.last_event_at, inbox.account.refused_at
+    if bad is not None and (good is None or bad - good > dt.timedelta(minutes=10)):
+        words = _("A webhook that names this account was refused (%(day)s).") % {"day": _moment(bad)}
+        advice = _("No good one has come since: compare the app secret with the one at Meta, and enter it anew.")
+        return BAD, f"{words} {advice}"
     if signals.refused_at is None:
         return OK, _("No webhook has been refused for its signature.")
     words = ngettext(
@@ -127,11 +150,10 @@ def _signatures(inbox: Inbox, signals: Signals) -> _Verdict:
         "%(count)s webhooks were refused that day (the last: %(day)s).",
         signals.refused_count,
     ) % {"count": number_format(signals.refused_count, force_grouping=True), "day": _moment(signals.refused_at)}
-    good = inbox.account.last_event_at
-    if good is None or signals.refused_at - good > dt.timedelta(minutes=10):
-        advice = _("No good one has come since: compare the app secret with the one at Meta, and enter it anew.")
-        return BAD, f"{words} {advice}"
-    advice = _("Good ones come too: somebody else tried, or an old app still sends. Nothing needs to be done.")
+    if bad is None:
+        advice = _("None names this account: a stranger tried, or its ids are entered wrongly here.")
+    else:
+        advice = _("Good ones come too: somebody else tried, or an old app still sends. Nothing needs to be done.")
     return (WARN if clock.real() - signals.refused_at < QUIET else OK), f"{words} {advice}"
 
 
@@ -218,9 +240,19 @@ def _templates(check: NumberCheck | None) -> _Verdict:
             "make one in WhatsApp Manager."
         )
     words = _("%(approved)d approved of %(total)d.") % {"approved": approved, "total": total}
-    if states.get("REJECTED") or states.get("PAUSED") or states.get("DISABLED"):
+    if _stopped(states):
         return WARN, words + " " + _("Some are rejected, paused or disabled: look at them in WhatsApp Manager.")
     return OK, words
+
+
+def has_stopped_templates(inbox: Inbox) -> bool:
+    """Whether Meta said that templates of the number's account are rejected, paused or disabled."""
+    check: NumberCheck | None = getattr(inbox, "number_check", None)
+    return check is not None and _stopped(check.answers.get("templates", {}).get("states", {}))
+
+
+def _stopped(states: dict[str, int]) -> bool:
+    return any(states.get(state) for state in ("REJECTED", "PAUSED", "DISABLED"))
 
 
 def _teams(inbox: Inbox) -> _Verdict:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.utils.formats import date_format
+from django.utils.text import capfirst
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -88,7 +89,8 @@ class AccountForm(forms.ModelForm):
             retire: Any = self.fields["retire"]
             retire.queryset = self.instance.app_secrets.filter(is_active=True).order_by("pk")
         if not self.instance.pk:
-            self.fields["new_token"].required = self.fields["new_secret"].required = True
+            for name in ("new_token", "new_secret"):
+                self.fields[name].required, self.fields[name].help_text = True, ""
 
     def clean_waba_id(self) -> str:
         """As Meta writes ids."""
@@ -119,13 +121,16 @@ class AccountForm(forms.ModelForm):
         return url
 
     def clean(self) -> dict[str, Any]:
-        """One secret must remain."""
+        """One secret must remain; and nobody reads a token by having it sent to an address of their own."""
         values: dict[str, Any] = super().clean() or self.cleaned_data
         retire: Any = self.fields.get("retire")
         going = list(values.get("retire") or [])
         if retire is not None and going and len(going) == retire.queryset.count() and not values.get("new_secret"):
             sentence = _("Webhooks would all be refused without an app secret. Enter the new one first.")
             self.add_error("retire", sentence)
+        if self.instance.pk and "graph_base_url" in self.changed_data and not values.get("new_token"):
+            sentence = _("The token that is there is not sent to another address: enter its own.")
+            self.add_error("graph_base_url", sentence)
         return values
 
 
@@ -138,7 +143,7 @@ class InboxForm(forms.ModelForm):
             "name", "account", "phone_number_id", "display_phone_number", "teams", "read_receipts", "sends_per_second",
         )  # fmt: skip
         labels = {
-            "account": gettext_lazy("WhatsApp account"),
+            "account": capfirst(gettext_lazy("WhatsApp account")),
             "phone_number_id": gettext_lazy("Phone number ID"),
             "display_phone_number": gettext_lazy("Number"),
             "teams": gettext_lazy("Teams that answer it"),

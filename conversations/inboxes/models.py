@@ -37,9 +37,11 @@ class WhatsAppAccount(models.Model):
     # How many different people the portfolio may write to outside their windows in 24 hours; unknown: Meta counts.
     messaging_limit = models.PositiveIntegerField(null=True, blank=True)
     verify_token = EncryptedTextField(default=new_verify_token)
-    # When Meta last got its answer to the verify token, and when its last webhook was stored (`ingest.tallies`).
+    # When Meta last got its answer to the verify token, when its last webhook was stored, and when one was last refused
+    # that names the account, signed by none of ours (`ingest.tallies`).
     webhook_verified_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_event_at = models.DateTimeField(null=True, blank=True, editable=False)
+    refused_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(default=clock.now, editable=False)
 
     class Meta:

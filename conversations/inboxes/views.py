@@ -1,29 +1,32 @@
 """The set-up page of a number, in the administration."""
 
-import datetime as dt
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from conversations.channels.whatsapp import codes, limits
 from conversations.graphapi.client import MESSAGING_LIMIT
-from conversations.inboxes import checkup
-from conversations.inboxes.findings import PAYMENT_CODES, Finding, Signals, findings
-from conversations.inboxes.models import Inbox, NumberCheck, WhatsAppAccount
+from conversations.inboxes.findings import PAYMENT_CODES, QUIET, Finding, Signals, findings
+from conversations.inboxes.models import Inbox
 from conversations.ingest.models import RefusedWebhooks
 from conversations.ingest.receiver import PATH
+from conversations.messaging.models import Conversation
+from conversations.messaging.window import WINDOW
 from crm.foundation import clock
-
-NOT_AGAIN = dt.timedelta(seconds=5)
 
 
 def with_set_up(inboxes: "QuerySet[Inbox]") -> Any:
     """These numbers with all that `findings_of` reads: three queries."""
     newest = RefusedWebhooks.objects.order_by("-day")
+    day_ago = clock.now() - QUIET
+    written = Conversation.objects.filter(
+        inbox=OuterRef("pk"), last_activity_at__gte=day_ago, window_expires_at__gte=day_ago + WINDOW
+    ).order_by("-window_expires_at")
     inboxes = inboxes.annotate(
-        refused_count=Subquery(newest.values("count")[:1]), refused_at=Subquery(newest.values("last_at")[:1])
+        window_until=Subquery(written.values("window_expires_at")[:1]),
+        refused_count=Subquery(newest.values("count")[:1]),
+        refused_at=Subquery(newest.values("last_at")[:1]),
     )
     return inboxes.select_related("account", "number_check").prefetch_related("account__app_secrets", "teams")
 
@@ -40,24 +43,9 @@ def findings_of(inbox: Any) -> list[Finding]:
             refused_at=inbox.refused_at,
             circuit_sentence=codes.sentence(inbox.circuit_code) if is_stopped else "",
             people_per_day=limits.people_per_day(limit),
+            inbound_at=inbox.window_until - WINDOW if inbox.window_until else None,
         ),
     )
-
-
-def ask_meta(inbox: Inbox) -> NumberCheck:
-    """Ask Graph, unless that was done a moment ago, and keep what concerns sending: number, throughput, limit."""
-    known = getattr(inbox, "number_check", None)
-    if known is not None and clock.real() - known.asked_at < NOT_AGAIN:
-        return known
-    check = checkup.ask(inbox)
-    with transaction.atomic():
-        if "number" in check.answers:
-            told = limits.number_columns(check.answers["number"])
-            Inbox.objects.filter(pk=inbox.pk).update(**{name: value for name, value in told.items() if value})
-        if check.answers.get("limit", {}).get(MESSAGING_LIMIT):
-            people = limits.people_per_day(check.answers["limit"][MESSAGING_LIMIT])
-            WhatsAppAccount.objects.filter(pk=inbox.account_id).update(messaging_limit=people)
-    return check
 
 
 def callback_url() -> str:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import json
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import orjson
 from cryptography.fernet import InvalidToken
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest
@@ -19,7 +21,7 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
 from conversations.channels.whatsapp.parse import parse
@@ -28,7 +30,8 @@ from conversations.ingest import items, pipeline
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.ingest.reading import Unreadable, load
 from conversations.messaging import deliveries
-from conversations.messaging.models import ParkedUpdate
+from conversations.messaging.models import Message, ParkedUpdate
+from crm.audit.days import DaysFilter
 from crm.audit.deeds import RowDeeds
 from crm.audit.modeladmin import ReadOnlyAdmin, ReadOnlyInline, titled
 from crm.audit.words import Labelled, when
@@ -37,6 +40,10 @@ RAW_SHOWN = 100_000
 PARSED_SHOWN = 30
 ITEMS_SHOWN = 200
 REASON_SHOWN = 100
+REASONS_READ = 1000  # of the newest in quarantine
+REASONS_LISTED = 30
+RELEASED_AT_ONCE = 5000
+IDS_NAMED = 100  # in an entry of the audit log
 OUTCOME_COLOURS = {
     "recorded": "success", "known": "", "applied": "success", "parked": "warning", "stored": "",
     "quarantined": "danger",
@@ -101,17 +108,39 @@ class ItemInline(ReadOnlyInline):
         return format_html('<a class="wc-link" href="{}">{}</a>', address, item.message.conversation.contact.title)
 
 
+class ReasonFilter(DropdownFilter):
+    """By why webhooks were set aside, the most frequent of the newest first."""
+
+    title = gettext_lazy("reason")
+    parameter_name = "reason"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """The reasons of the newest in quarantine, with how many of them."""
+        aside = WebhookEvent.objects.filter(state=WebhookEvent.State.QUARANTINED).order_by("-pk")
+        counts = Counter(aside.values_list("reason", flat=True)[:REASONS_READ])
+        counts.pop("", None)
+        listed = counts.most_common(REASONS_LISTED)
+        return [(reason, f"{number} · {Truncator(_in_words(reason)).chars(REASON_SHOWN)}") for reason, number in listed]
+
+    def queryset(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> "QuerySet[WebhookEvent]":
+        """Those in quarantine for it."""
+        reason = self.value()
+        return queryset.filter(state=WebhookEvent.State.QUARANTINED, reason=reason) if reason else queryset
+
+
 @admin.register(WebhookEvent)
 class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
     """Webhooks: the bytes as they came, what they were understood as, and those that were not."""
 
     list_filter = (
         ("state", titled(ChoicesDropdownFilter, gettext_lazy("state"))),
-        ("received_at", titled(RangeDateFilter, gettext_lazy("received"))),
+        ReasonFilter,
+        ("received_at", titled(DaysFilter, gettext_lazy("received"))),
     )
     list_filter_submit = True
+    ordering = ("-received_at", "-pk")  # so that days far back are a range of one index
     inlines = (ItemInline,)
-    actions = ("replay",)
+    actions = ("replay", "replay_alike")
     readonly_fields = ("received", "processed", "state_word", "signers", "tries", "why", "raw", "parsed")
     fieldsets = (
         (None, {"fields": (("received", "processed"), ("state_word", "signers"), ("why", "tries"))}),
@@ -131,7 +160,7 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
 
     def deeds_of(self, obj: Any) -> tuple[str, ...]:
         """Another try for what was set aside."""
-        return ("replay",) if obj.state == WebhookEvent.State.QUARANTINED else ()
+        return ("replay", "replay_alike") if obj.state == WebhookEvent.State.QUARANTINED else ()
 
     def deed_advice(self, obj: Any) -> str:
         """Why it is there, and what to do first."""
@@ -143,17 +172,39 @@ class WebhookEventAdmin(RowDeeds, ReadOnlyAdmin):
 
     @admin.action(description=gettext_lazy("Replay"), permissions=["act"])
     def replay(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> None:
-        """Process the ticked ones of the quarantine again, now."""
-        chosen = list(queryset.filter(state=WebhookEvent.State.QUARANTINED).order_by("pk"))
-        pipeline.replay([event.pk for event in chosen])
-        after = dict(WebhookEvent.objects.filter(pk__in=[e.pk for e in chosen]).values_list("pk", "state"))
-        for event in chosen:
-            self.audit(request, "replayed", event, {"state": [event.state, after.get(event.pk)]})
-        left = sum(state != WebhookEvent.State.PROCESSED for state in after.values())
-        done = len(after) - left
-        words = ngettext("%(number)d webhook processed.", "%(number)d webhooks processed.", done) % {"number": done}
-        still = ngettext("%(number)d is still set aside.", "%(number)d are still set aside.", left) % {"number": left}
-        self.tell(request, words if done else "", [still] if left else [])
+        """Have the ticked ones of the quarantine processed again, in the background."""
+        states = WebhookEvent.State
+        with transaction.atomic():
+            taken = pipeline.release(queryset.order_by("pk").values_list("pk", flat=True))
+            for event in WebhookEvent.objects.filter(pk__in=taken).defer("sealed_body").order_by("pk"):
+                self.audit(request, "replayed", event, {"state": [states.QUARANTINED.value, states.PENDING.value]})
+        self._tell_released(request, len(taken))
+
+    @admin.action(description=gettext_lazy("Replay all with the same reason"), permissions=["act"])
+    def replay_alike(self, request: HttpRequest, queryset: "QuerySet[WebhookEvent]") -> None:
+        """All that were set aside for the reasons of the ticked ones, of each the oldest RELEASED_AT_ONCE."""
+        aside = WebhookEvent.objects.filter(state=WebhookEvent.State.QUARANTINED)
+        ticked = queryset.filter(state=WebhookEvent.State.QUARANTINED).order_by()
+        count, is_more = 0, False
+        for reason in sorted(set(ticked.values_list("reason", flat=True))):
+            alike = aside.filter(reason=reason).order_by("pk").values_list("pk", flat=True)
+            with transaction.atomic():
+                taken = pipeline.release(alike[:RELEASED_AT_ONCE])
+                if taken:
+                    told = {"reason": reason, "events": len(taken), "ids": taken[:IDS_NAMED]}
+                    self.audit(request, "replayed", None, {name: [None, value] for name, value in told.items()})
+            count += len(taken)
+            is_more = is_more or len(taken) == RELEASED_AT_ONCE
+        self._tell_released(request, count, is_more=is_more)
+
+    def _tell_released(self, request: HttpRequest, count: int, *, is_more: bool = False) -> None:
+        words = ngettext(
+            "%(number)s webhook is processed again in the background; what still fails comes back here.",
+            "%(number)s webhooks are processed again in the background; what still fails comes back here.",
+            count,
+        ) % {"number": number_format(count, force_grouping=True)}
+        more = [_("There may be more with this reason: replay them when these are done.")] if is_more else []
+        self.tell(request, words if count else "", more)
 
     @display(description=gettext_lazy("received"))
     def received(self, event: WebhookEvent) -> str:
@@ -265,9 +316,11 @@ class ParkedUpdateAdmin(RowDeeds, ReadOnlyAdmin):
         """Apply those whose message is here."""
         done = 0
         for row in queryset.filter(applied_at=None).order_by("pk"):
-            if deliveries.sweep_one(row.inbox_id, row.external_id):
-                done += 1
-                self.audit(request, "applied", row)
+            with transaction.atomic():
+                is_applied = deliveries.sweep_one(row.inbox_id, row.external_id)
+                if is_applied:
+                    self.audit(request, "applied", row)
+            done += bool(is_applied)
         words = ngettext("%(number)d update applied.", "%(number)d updates applied.", done) % {"number": done}
         self.tell(request, words if done else "", [] if done else [_("Their messages have not come yet.")])
 
@@ -282,7 +335,7 @@ class ParkedUpdateAdmin(RowDeeds, ReadOnlyAdmin):
         words = {"status": _("Status"), "reaction": _("Reaction"), "edit": _("Edit"), "revoke": _("Deletion")}
         word = words.get(row.kind, row.kind)
         status = row.payload.get("status") if row.kind == "status" and isinstance(row.payload, dict) else ""
-        return f"{word}: {status}" if status else word
+        return f"{word}: {dict(Message.Status.choices).get(status, status)}" if status else word
 
     @display(description=gettext_lazy("message"))
     def external_id_short(self, row: ParkedUpdate) -> str:

@@ -3,12 +3,16 @@
 import django_filters  # type: ignore[import-untyped]
 
 from conversations.ingest.models import WebhookEvent
+from conversations.messaging.filters import SANE_TIME
 
 
 class WebhookEventFilter(django_filters.FilterSet):
-    """`?state=`."""
+    """`?state=&received_after=`."""
 
     state = django_filters.ChoiceFilter(choices=WebhookEvent.State.choices)
+    received_after = django_filters.IsoDateTimeFilter(
+        field_name="received_at", lookup_expr="gte", validators=SANE_TIME, help_text="Stored here since."
+    )
 
     class Meta:
         model = WebhookEvent

@@ -1,7 +1,8 @@
-"""The active app secrets and verify tokens, read from the database at most every few seconds."""
+"""What the door knows by heart, read every few seconds: app secrets, verify tokens, ids of accounts and numbers."""
 
 import asyncio
 import hmac
+import re
 import time
 from collections import defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from django.db import connection
 
 from conversations.graphapi import signature
-from conversations.inboxes.models import AppSecret, WhatsAppAccount
+from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
 from conversations.ingest.connections import leave_pool
 
 # Read anew in the background when half as old as it may become; older than that it is not used: a secret taken away
@@ -17,6 +18,9 @@ from conversations.ingest.connections import leave_pool
 DUE_SECONDS, FRESH_SECONDS = 2.5, 5.0
 # After a reading that failed nobody waits for another one.
 PAUSE_SECONDS = 1.0
+# Meta names account and number in a body's first few hundred bytes.
+_HEAD = 2048
+_ID = re.compile(rb'"(?:id|phone_number_id)"\s*:\s*"([0-9A-Za-z_-]{1,64})"')
 
 
 class KeyRingUnavailable(Exception):
@@ -29,6 +33,7 @@ class KeyRing:
     def __init__(self) -> None:
         self._accounts: dict[str, list[int]] = {}
         self._verify_tokens: dict[int, str] = {}
+        self._ids: dict[bytes, int] = {}
         self._read_at = self._failed_at = float("-inf")
         # One thread, one reading at a time: requests that need it share it, and none piles up behind it.
         self._reader = ThreadPoolExecutor(1, "webhook-keys", initializer=leave_pool)
@@ -61,7 +66,10 @@ class KeyRing:
         for row in AppSecret.objects.filter(is_active=True).order_by("pk"):
             if row.secret.strip():
                 accounts[row.secret].append(row.account_id)
-        self._verify_tokens = {account.pk: account.verify_token for account in WhatsAppAccount.objects.all()}
+        rows = list(WhatsAppAccount.objects.all())
+        self._verify_tokens = {account.pk: account.verify_token for account in rows}
+        numbers = Inbox.objects.values_list("phone_number_id", "account_id")
+        self._ids = {phone.encode(): pk for phone, pk in numbers} | {row.waba_id.encode(): row.pk for row in rows}
         self._accounts = dict(accounts)
         self._read_at = started
 
@@ -75,6 +83,10 @@ class KeyRing:
         if len(matching) == 1:
             return self._accounts[matching[0]]
         return sorted({pk for secret in matching for pk in self._accounts[secret]})
+
+    def named_in(self, body: bytes) -> set[int]:
+        """The accounts that the head of a body nobody vouches for names, unparsed, by their ids or their numbers'."""
+        return {self._ids[name] for name in _ID.findall(body, 0, _HEAD) if name in self._ids}
 
     def verified_by(self, token: str) -> list[int]:
         """The accounts whose verify token is this one, compared in constant time; [] means refuse."""

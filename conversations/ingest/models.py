@@ -44,11 +44,12 @@ class WebhookEvent(models.Model):
                 name="webhookevent_leased",
             ),
             models.Index(fields=["id"], condition=Q(state="quarantined"), name="webhookevent_quarantine"),  # replay
+            models.Index(fields=["received_at", "id"], name="webhookevent_received"),  # administration
             models.Index(fields=["processed_at"], condition=Q(state="processed"), name="webhookevent_retention"),
         ]
 
     def __str__(self) -> str:
-        return f"webhook event {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def body(self) -> bytes:

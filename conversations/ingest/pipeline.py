@@ -9,13 +9,13 @@ import datetime as dt
 import itertools
 import traceback
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
 import structlog
 from cryptography.fernet import InvalidToken
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models import Count, F, IntegerField, Min, Q
 from django.db.models.functions import Greatest, Least, Length
 
@@ -23,6 +23,7 @@ from conversations.channels.whatsapp.parse import parse
 from conversations.ingest import items, together
 from conversations.ingest.items import Item, Landing, Outcome, Quarantine
 from conversations.ingest.models import EventItem, WebhookEvent
+from conversations.ingest.passing import PASSING, passes
 from conversations.ingest.reading import Unreadable, load
 from conversations.live import publish
 from conversations.messaging import inbound
@@ -42,7 +43,6 @@ BLAMELESS_FOR = dt.timedelta(days=1)
 # An event that was there when two rounds broke down is tried alone from then on, and given up after five such tries.
 ALONE_FROM = 3
 MOST_ATTEMPTS = 8
-PASSING = (OperationalError, InterfaceError)
 CLAIMING = 0x56454E54  # the key of PostgreSQL's advisory lock
 
 
@@ -70,8 +70,21 @@ def claim(limit: int) -> list[WebhookEvent]:
     free = WebhookEvent.objects.filter(state=State.PENDING).exclude(lease_until__gt=now)
     free = free.exclude(lane__in=taken.values("lane")).select_for_update(skip_locked=True).order_by("pk")
     sizes = free.annotate(size=Length("sealed_body")).values_list("pk", "size")[:limit]
-    totals = itertools.accumulate((size for _pk, size in sizes), initial=0)
-    return _lease([pk for (pk, _size), before in zip(sizes, totals, strict=False) if before < BYTES_AT_ONCE], now)
+    return _lease(next(_slices(sizes), []), now)
+
+
+def _slices(sizes: Iterable[tuple[int, int]]) -> Iterator[list[int]]:
+    """Ids with the sizes of their bodies, in parts of BYTES_AT_ONCE: only the last of a part may go beyond."""
+    part: list[int] = []
+    held = 0
+    for pk, size in sizes:
+        part.append(pk)
+        held += size
+        if held >= BYTES_AT_ONCE:
+            yield part
+            part, held = [], 0
+    if part:
+        yield part
 
 
 def _lease(pks: Sequence[int], now: dt.datetime) -> list[WebhookEvent]:
@@ -94,12 +107,12 @@ def process(events: Sequence[WebhookEvent]) -> None:
         leased_at = _hold(rest, leased_at)
         try:
             _land_together(chunk)
-        except PASSING as error:
-            _put_back([item.event for item in chunk], error)
-            for item in chunk:
-                rest.pop(item.event.pk, None)  # not to be held any longer
-            continue
         except Exception as error:  # noqa: BLE001 (whatever it was, alone it costs one item)
+            if passes(error):
+                _put_back([item.event for item in chunk], error)
+                for item in chunk:
+                    rest.pop(item.event.pk, None)  # not to be held any longer
+                continue
             log.info("items did not land together", count=len(chunk), **_where(error))
             _forget(chunk)
         respond(chunk)
@@ -142,20 +155,44 @@ def respond(landed: Iterable[Item]) -> None:
                     log.error("message not answered", message=message.pk, **_where(result))
 
 
-def replay(pks: Iterable[int]) -> int:
-    """Process quarantined events again; what is already known stays as it is. Returns how many were quarantined."""
-    events = _claim_quarantined(pks)
-    process(events)
-    return len(events)
+def replay(pks: Iterable[int], note: Callable[[list[int]], object] = lambda taken: None) -> int:
+    """Process quarantined events again, here and now, some megabytes at a time; what is already known stays as it is.
+    Returns how many were quarantined; `note` hears which, in the transaction that takes them.
+    """
+    rows = WebhookEvent.objects.filter(pk__in=list(pks), state=State.QUARANTINED).order_by("pk")
+    count = 0
+    for part in _slices(list(rows.annotate(size=Length("sealed_body")).values_list("pk", "size"))):
+        events = _claim_quarantined(part, note)
+        process(events)
+        count += len(events)
+    return count
 
 
 @in_transaction
-def _claim_quarantined(pks: Iterable[int]) -> list[WebhookEvent]:
+def _claim_quarantined(pks: Iterable[int], note: Callable[[list[int]], object]) -> list[WebhookEvent]:
+    events = _reopen(pks)
+    if events:
+        note(events)
+    return _lease(events, clock.real())
+
+
+@in_transaction
+def release(pks: Iterable[int]) -> list[int]:
+    """Give quarantined events back to the background work, which begins with them; returns which were quarantined."""
+    events = _reopen(pks)
+    if events:
+        work.ring("pipeline")
+    return events
+
+
+def _reopen(pks: Iterable[int]) -> list[int]:
     rows = WebhookEvent.objects.filter(pk__in=list(pks), state=State.QUARANTINED)
     events = list(rows.select_for_update(skip_locked=True).order_by("pk").values_list("pk", flat=True))
     EventItem.objects.filter(event__in=events, outcome=Outcome.QUARANTINED).delete()
-    WebhookEvent.objects.filter(pk__in=events).update(state=State.PENDING, attempts_count=0)
-    return _lease(events, clock.real())
+    WebhookEvent.objects.filter(pk__in=events).update(
+        state=State.PENDING, attempts_count=0, lease=None, lease_until=None
+    )
+    return events
 
 
 def _read_safely(event: WebhookEvent) -> list[Item]:
@@ -236,10 +273,7 @@ def _process_alone(event: WebhookEvent) -> None:
         found = _read(event) or []
         done = set(event.items.values_list("position", flat=True))
         inboxes = items.inboxes_of(event.signer_ids)
-        for item in found:
-            if item.position not in done:
-                _land_or_set_aside(item, inboxes)
-                respond([item])
+        _land_each([item for item in found if item.position not in done], inboxes)
         _conclude(found[:1])
     except LeaseLost:
         log.info("event taken over", webhook=event.pk)
@@ -247,14 +281,37 @@ def _process_alone(event: WebhookEvent) -> None:
         _put_back([event], error, is_alone=True)
 
 
+def _land_each(todo: Iterable[Item], inboxes: items.Inboxes) -> None:
+    """Land items one by one. One that the database does not take just now holds up no neighbour: its error is raised
+    at the end. After two in a row the database is asked by renewing the lease: if it does not take that either, it is
+    away, and the rest is spared.
+    """
+    left: Exception | None = None
+    was_taken = True
+    for item in todo:
+        try:
+            _land_or_set_aside(item, inboxes)
+        except PASSING as error:
+            if not was_taken:
+                _renew(item.event)
+            left, was_taken = error, False
+            continue
+        was_taken = True
+        respond([item])
+    if left is not None:
+        raise left
+
+
 def _land_or_set_aside(item: Item, inboxes: items.Inboxes) -> None:
     try:
         _land_alone(item, lambda: items.apply(item.update, inboxes))
-    except (LeaseLost, *PASSING):
+    except LeaseLost:
         raise
     except Quarantine as reason:
         why = str(reason)
-    except Exception as error:  # noqa: BLE001 (whatever it was, one item costs one item)
+    except Exception as error:
+        if passes(error):
+            raise
         log.error("item quarantined", webhook=item.event.pk, position=item.position, **_where(error))
         why = f"{type(error).__name__} while {items.kind_of(item.update)}"
     else:
@@ -278,14 +335,18 @@ def _renew(event: WebhookEvent, **more: Any) -> None:
 
 
 def _put_back(events: Iterable[WebhookEvent], error: Exception, *, is_alone: bool = False) -> None:
-    """Try again soon. A try that an event was alone in was not its fault, unless that has gone on for a day."""
+    """Try again soon, and the later the longer it goes on. A try that an event was alone in was not its fault, unless
+    that has gone on for a day.
+    """
     by_pk = {event.pk: event for event in events}
     log.warning("events wait for the database", count=len(by_pk), error=type(error).__name__)
     with contextlib.suppress(DatabaseError, InterfaceError):
         for pk, event in by_pk.items():
-            blameless = is_alone and clock.real() - event.received_at < BLAMELESS_FOR
-            more = {"attempts_count": event.attempts_count} if blameless else {}
-            WebhookEvent.objects.filter(pk=pk, lease=event.lease).update(lease_until=clock.real() + WAIT, **more)
+            now = clock.real()
+            age = now - event.received_at
+            more = {"attempts_count": event.attempts_count} if is_alone and age < BLAMELESS_FOR else {}
+            until = now + min(max(WAIT, age / 8), LEASE)
+            WebhookEvent.objects.filter(pk=pk, lease=event.lease).update(lease_until=until, **more)
 
 
 def _where(error: Exception) -> dict[str, str]:

@@ -9,6 +9,7 @@ from conversations.live import replay
 from conversations.live.models import LiveHint
 from conversations.messaging import media, media_budget
 from conversations.messaging.models import Attachment, MediaAttempt, ParkedUpdate, PortfolioUse
+from crm.audit import keeping
 from crm.foundation import clock
 from crm.privacy.retention import Rule, register
 from crm.staff import idempotency, sessions
@@ -28,6 +29,15 @@ class Uploads(Rule):
     def delete(self, limit: int) -> int:
         """Delete at most `limit` of them; returns how many went."""
         return media.delete_unsent(limit)
+
+
+class Recorded(Rule):
+    """The audit log opens to nobody else but erasure."""
+
+    def delete(self, limit: int) -> int:
+        """Delete at most `limit` of them; returns how many went."""
+        with keeping.opened():
+            return super().delete(limit)
 
 
 RULES = (
@@ -56,6 +66,7 @@ RULES = (
     Rule("people written to", PortfolioUse.objects.all, "used_at", PORTFOLIO_KEPT),
     Rule("counts of refused webhooks", RefusedWebhooks.objects.all, "last_at", REFUSED_KEPT),
     Rule("answers kept for repeated requests", StoredAnswer.objects.all, "created_at", idempotency.KEPT, in_order=True),
+    Recorded("audit log", keeping.entries, "at", keeping.KEPT, in_order=True),
     Rule("ended sessions", Session.objects.all, "expire_date", dt.timedelta()),
     Rule("notes of ended sessions", StaffSession.objects.all, "last_seen_at", sessions.kept()),
     Rule("tries to sign in", Tries.objects.all, "ends_at", dt.timedelta()),

@@ -21,6 +21,7 @@ from crm.foundation import clock
 log = structlog.get_logger(__name__)
 
 WRITE_SECONDS = 10.0
+STOP_SECONDS = 3.0
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Counts:
     refused_at: dict[dt.date, dt.datetime] = field(default_factory=dict)
     verified_at: dict[int, dt.datetime] = field(default_factory=dict)
     heard_at: dict[int, dt.datetime] = field(default_factory=dict)
+    refused_of: dict[int, dt.datetime] = field(default_factory=dict)
 
 
 class Tallies:
@@ -42,11 +44,12 @@ class Tallies:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writer = ThreadPoolExecutor(1, "webhook-tallies", initializer=leave_pool)
 
-    def note_refused(self) -> None:
-        """A webhook whose signature none of our secrets made."""
+    def note_refused(self, accounts: Iterable[int] = ()) -> None:
+        """A webhook whose signature none of our secrets made; it names these accounts."""
         now = clock.real()
         self._counts.refused[now.date()] += 1
         self._counts.refused_at[now.date()] = now
+        self._counts.refused_of |= dict.fromkeys(accounts, now)
         self._write_soon()
 
     def note_verified(self, accounts: Iterable[int]) -> None:
@@ -68,6 +71,21 @@ class Tallies:
             self._take_back(counts)
             raise
 
+    def stop(self) -> None:
+        """The process ends: write what has been counted, for at most STOP_SECONDS; raises nothing of the database's."""
+        if self._counts == Counts():
+            return
+        try:
+            self._writer.submit(self._write_last).result(STOP_SECONDS)
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            log.warning("tallies not written", error=type(error).__name__)
+
+    def _write_last(self) -> None:
+        try:
+            self.write()
+        finally:
+            connection.close()
+
     def _write_soon(self) -> None:
         loop = asyncio.get_running_loop()
         if self._timer is None or self._loop is not loop:
@@ -84,9 +102,13 @@ class Tallies:
         except (DatabaseError, InterfaceError) as error:
             log.warning("tallies not written", error=type(error).__name__)
             if not loop.is_closed():
-                loop.call_soon_threadsafe(self._take_back, counts)
+                loop.call_soon_threadsafe(self._try_again, counts)
         finally:
             connection.close()
+
+    def _try_again(self, counts: Counts) -> None:
+        self._take_back(counts)
+        self._write_soon()
 
     def _take_back(self, old: Counts) -> None:
         now = self._counts
@@ -94,6 +116,7 @@ class Tallies:
         now.refused_at = old.refused_at | now.refused_at
         now.verified_at = old.verified_at | now.verified_at
         now.heard_at = old.heard_at | now.heard_at
+        now.refused_of = old.refused_of | now.refused_of
 
 
 @transaction.atomic
@@ -105,7 +128,10 @@ def _store(counts: Counts) -> None:
             _row, is_new = found.get_or_create(day=day, defaults=values | {"count": count})
             if not is_new:  # another process was first
                 found.update(**values)
-    for name, times in (("webhook_verified_at", counts.verified_at), ("last_event_at", counts.heard_at)):
+    of_accounts = {
+        "webhook_verified_at": counts.verified_at, "last_event_at": counts.heard_at, "refused_at": counts.refused_of,
+    }  # fmt: skip
+    for name, times in of_accounts.items():
         for pk, at in sorted(times.items()):
             WhatsAppAccount.objects.filter(pk=pk).update(**{name: at})
 

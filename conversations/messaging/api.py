@@ -76,13 +76,13 @@ class ConversationViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Conversation])
     def assign(self, request: Request, pk: str) -> Response:
         """Give the conversation to a person and a team; null takes it away, what is left out stays."""
         body = _read(state_forms.AssignBody, request)
-        chosen = get_object_or_404(self.get_queryset().select_related("assignee", "team"), pk=pk)
-        assignee, team = chosen.assignee, chosen.team
+        chosen = get_object_or_404(self.get_queryset(), pk=pk)
+        to: dict[str, Any] = {}
         if "assignee" in body:
-            assignee = _existing("assignee", User.objects.filter(is_active=True), body["assignee"])
+            to["assignee"] = _existing("assignee", User.objects.filter(is_active=True), body["assignee"])
         if "team" in body:
-            team = _existing("team", Team.objects.all(), body["team"])
-        changed = threads.assign(chosen, by=user_of(request), assignee=assignee, team=team, version=body.get("version"))
+            to["team"] = _existing("team", Team.objects.all(), body["team"])
+        changed = threads.assign(chosen, by=user_of(request), version=body.get("version"), **to)
         return self._answer(changed)
 
     @extend_schema(request=state_forms.VersionBody, responses={200: ConversationSerializer, 409: CONFLICT})
@@ -231,6 +231,7 @@ class AttachmentView(Endpoint, APIView):
     """The file of a message."""
 
     resource = "messages"
+    queryset = Attachment.objects.all()
     needs = {"GET": "conversations.view_attachment"}
 
     @extend_schema(
@@ -269,7 +270,7 @@ def _existing(name: str, queryset: QuerySet[Any], pk: int | None) -> Any:
 def _refuse_huge(request: Request) -> None:
     """Before a single byte is read."""
     length = request.headers.get("Content-Length", "")
-    if length.isdigit() and int(length) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD:
+    if length.isascii() and length.isdigit() and int(length[:20]) > settings.UPLOAD_MAX_BYTES + MULTIPART_OVERHEAD:
         raise BodyTooLarge(
             _("The file is too big: WhatsApp takes at most %(limit)s MB. Make it smaller or send a link.")
             % {"limit": settings.UPLOAD_MAX_BYTES // 1024**2}

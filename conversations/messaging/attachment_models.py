@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from conversations.messaging.conversation_models import Conversation
 from conversations.messaging.message_models import Message
@@ -78,6 +79,8 @@ class Attachment(models.Model):
     objects = AttachmentQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attachments")
         indexes: ClassVar = [
             # files of a message to be sent later
             models.Index(fields=["scheduled"], condition=Q(scheduled__isnull=False), name="attachment_scheduled"),

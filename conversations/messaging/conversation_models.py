@@ -199,7 +199,7 @@ class Conversation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"conversation {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def tag_pairs(self) -> list[tuple[str, int]]:
@@ -240,6 +240,8 @@ class ConversationTag(models.Model):
     added_at = models.DateTimeField(default=clock.now)
 
     class Meta:
+        verbose_name = _("tag of a conversation")
+        verbose_name_plural = _("tags of conversations")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["conversation", "tag"], name="conversationtag_once"),
         ]

@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, Min, OuterRef, Q
 from conversations.live import publish
 from conversations.messaging import events, previews, reacting
 from conversations.messaging.models import Conversation, Message, MessageQuerySet, SendFence
+from crm.audit import log as audit
 from crm.foundation import clock, work
 from crm.foundation.retrying import in_transaction
 from crm.foundation.rows import update_rows
@@ -57,7 +58,7 @@ def lift(by: User | None, *, cancel_waiting: bool = False) -> int:
     The fence stays up until the last one is cancelled: whoever is interrupted here starts again, and nothing has left.
     """
     cancelled = _cancel_all() if cancel_waiting else 0
-    lifted = _lift(by)
+    lifted = _lift(by, cancelled)
     log.info("sending goes on", by=by.pk if by else None, fences=lifted, cancelled=cancelled)
     return cancelled
 
@@ -107,15 +108,18 @@ def _waiting() -> MessageQuerySet:
 @in_transaction
 def _raise(reason: str) -> SendFence:
     fence = SendFence.objects.create(reason=reason)
+    audit.record("sending_stopped", fence, changes={"reason": [None, reason]})
     _tell_everybody()
     log.warning("sending stopped", reason=reason, fence=fence.pk)
     return fence
 
 
 @in_transaction
-def _lift(by: User | None) -> int:
+def _lift(by: User | None, cancelled: int) -> int:
+    standing = current()
     lifted = SendFence.objects.filter(lifted_at=None).update(lifted_at=clock.real(), lifted_by=by)
     if lifted:
+        audit.record("sending_resumed", standing, by=by, changes={"cancelled": [None, cancelled]})
         _tell_everybody()
         work.ring("outbox")
         work.ring("outbox_files")

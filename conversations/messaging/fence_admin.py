@@ -4,7 +4,6 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils.translation import gettext as _
@@ -50,20 +49,17 @@ class SendFenceAdmin(ReadOnlyAdmin):
     def raise_view(self, request: HttpRequest) -> HttpResponse:
         """Nothing leaves from now on."""
         self._check(request)
-        with transaction.atomic():
-            self.audit(request, "sending_stopped", fence.raise_(SendFence.Reason.MANUAL))
+        fence.raise_(SendFence.Reason.MANUAL)
         self.message_user(request, _("Sending is stopped. Messages are kept and wait."), messages.WARNING)
         return self._back()
 
     def lift_view(self, request: HttpRequest) -> HttpResponse:
         """Messages leave again; those that wait are cancelled first if that is asked."""
         self._check(request)
-        standing = fence.current()
-        if standing is None:
+        if not fence.is_up():
             return self._back()
         user: Any = request.user
-        cancelled = fence.lift(user, cancel_waiting=request.POST.get("waiting") == "cancel")
-        self.audit(request, "sending_resumed", standing, {"cancelled": [None, cancelled]})
+        fence.lift(user, cancel_waiting=request.POST.get("waiting") == "cancel")
         self.message_user(request, _("Messages are sent again."), messages.SUCCESS)
         return self._back()
 

@@ -85,9 +85,11 @@ class ConversationFilter(django_filters.FilterSet):
 
 
 class MessageFilter(django_filters.FilterSet):
-    """`?direction=&created_after=`."""
+    """`?direction=&status=&kind=&created_after=`."""
 
     direction = django_filters.ChoiceFilter(choices=Message.Direction.choices)
+    status = django_filters.ChoiceFilter(choices=Message.Status.choices)
+    kind = django_filters.CharFilter(max_length=40, help_text="`text`, `image`, `location` …")
     created_after = django_filters.IsoDateTimeFilter(
         field_name="created_at",
         lookup_expr="gte",
@@ -98,3 +100,9 @@ class MessageFilter(django_filters.FilterSet):
     class Meta:
         model = Message
         fields: tuple[str, ...] = ()
+
+
+class NoteFilter(MessageFilter):
+    """`?created_after=`."""
+
+    direction = status = kind = None

@@ -65,4 +65,4 @@ class SendFence(models.Model):
         verbose_name_plural = _("stops of sending")
 
     def __str__(self) -> str:
-        return f"{self.reason} fence {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"

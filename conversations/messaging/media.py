@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO
+from weakref import WeakKeyDictionary
 
 import filetype
 import structlog
@@ -63,7 +64,7 @@ class NoRoom(Exception):
 
 _running: dict[concurrent.futures.Future[tuple[MediaInfo, bytes]], Job] = {}
 _one_round = threading.Lock()
-_large = asyncio.Semaphore(1)
+_large: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 def drain() -> bool:
@@ -209,7 +210,7 @@ async def _download(job: Job) -> tuple[MediaInfo, bytes]:
         if 0 < info.size <= LARGE:
             with contextlib.suppress(TooLarge):  # larger than was told: again, as a large one
                 return info, await job.channel.download(info.url, limit=min(LARGE, limits.INBOUND_MAX))
-        async with _large:
+        async with _large.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1)):
             return info, await job.channel.download(info.url, limit=limits.INBOUND_MAX)
 
 

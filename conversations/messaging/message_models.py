@@ -163,11 +163,16 @@ class Message(models.Model):
             ),
             models.Index(fields=["id"], condition=Q(status="unknown"), name="message_unknown"),  # monitoring
             models.Index(fields=["id"], condition=Q(status="failed"), name="message_failed"),  # administration
+            # reports, and the lists their cards lead to
+            models.Index(fields=["created_at"], condition=Q(answered_after__isnull=False), name="message_answers"),
+            models.Index(
+                fields=["created_at"], condition=Q(direction="out", pricing__billable=True), name="message_charged"
+            ),
             # Migration 0013 adds on PostgreSQL: message_created_brin, for reports and filters by day.
         ]
 
     def __str__(self) -> str:
-        return f"message {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
     @property
     def sort_key(self) -> str:
@@ -248,4 +253,4 @@ class ParkedUpdate(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for a message not seen yet"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -100,6 +100,7 @@ def note(
     text: str,
     client_id: uuid.UUID | None = None,
     payload: dict[str, Any] | None = None,
+    origin: str = Message.Author.AGENT,
 ) -> tuple[Message, bool]:
     """Add a private note; it never leaves the house. Raises EmptyMessage, TextTooLong."""
     row: Conversation = threads.locked().get(pk=conversation.pk)
@@ -114,7 +115,7 @@ def note(
         kind="text",
         text=_checked_text(text, limits.NOTE_MAX),
         payload=payload or {},
-        author_kind=Message.Author.AGENT,
+        author_kind=origin,
         author=by,
         **({"client_id": client_id} if client_id else {}),
     )

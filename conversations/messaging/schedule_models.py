@@ -69,4 +69,4 @@ class ScheduledMessage(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"scheduled message {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"

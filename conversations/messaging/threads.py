@@ -1,5 +1,6 @@
 """Conversations: found or opened, assigned, resolved, ranked, read; joined when two accounts turn out to be one."""
 
+import enum
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -45,6 +46,15 @@ LIVELIEST_FIRST = (
     Conversation.Status.RESOLVED,
     Conversation.Status.DORMANT,
 )
+
+
+class Kept(enum.Enum):
+    """Says that an argument was left out, where None means nobody."""
+
+    KEPT = "kept"
+
+
+KEPT = Kept.KEPT
 
 
 class NotAssignable(Refusal):
@@ -142,10 +152,19 @@ def locked() -> Any:
 
 @in_transaction
 def assign(
-    conversation: Conversation, *, by: User, assignee: User | None, team: Team | None, version: int | None = None
+    conversation: Conversation,
+    *,
+    by: User,
+    assignee: User | Kept | None = KEPT,
+    team: Team | Kept | None = KEPT,
+    version: int | None = None,
 ) -> Conversation:
-    """Give the conversation to a person and a team; raises Conflict if `version` is stale, NotAssignable."""
+    """Give the conversation to a person and a team, whichever is named; raises Conflict if `version` is stale,
+    NotAssignable.
+    """
     row = current(conversation, version)
+    assignee = row.assignee if isinstance(assignee, Kept) else assignee
+    team = row.team if isinstance(team, Kept) else team
     if assignee is not None and not (assignee.may_use_desk and _may_see(assignee, row)):
         raise NotAssignable(_("This person cannot see conversations of this number. Choose somebody else."))
     if (row.assignee, row.team) == (assignee, team):

@@ -55,12 +55,17 @@ def mentioned(text: str, people: Iterable[User]) -> list[User]:
 
 @in_transaction
 def note(
-    conversation: Conversation, *, by: User, text: str, client_id: uuid.UUID | None = None
+    conversation: Conversation,
+    *,
+    by: User,
+    text: str,
+    client_id: uuid.UUID | None = None,
+    origin: str = Message.Author.AGENT,
 ) -> tuple[Message, bool]:
     """Add a private note and tell those it mentions; raises EmptyMessage, TextTooLong."""
     people = [person for person in mentioned(text, audience(conversation)) if person.pk != by.pk] if "@" in text else []
     named = {"mentions": list(dict.fromkeys(person.name for person in people))} if people else None
-    message, made = outbound.note(conversation, by=by, text=text, client_id=client_id, payload=named)
+    message, made = outbound.note(conversation, by=by, text=text, client_id=client_id, payload=named, origin=origin)
     if made:
         Notice.objects.bulk_create(
             [Notice(user=person, conversation=conversation, message=message) for person in people],

@@ -38,4 +38,4 @@ class Notice(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} for {self.user_id}"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Case, Count, IntegerField, Q, Value, When
 
 from conversations.live import seats
@@ -18,6 +19,7 @@ from crm.staff.models import Role, User
 
 ANSWERS_READ = 50_000
 AGENTS_SHOWN = 100
+DAYS_KEPT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Answers:
     today: list[int] = field(default_factory=list)
     yesterday: list[int] = field(default_factory=list)
     by_agent: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))
+    # There were more than could be read: only those from here on count.
+    cut_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,16 @@ def count_messages(key: str, period: Period) -> int:
 
 
 def days_of(period: Period) -> list[Day]:
-    """Messages in and out on each day, in one query."""
+    """Messages in and out on each day, as they were at most DAYS_KEPT_SECONDS ago: all of the period are read."""
+    key = f"reports.days:{period.days}:{period.today}:{period.since.isoformat()}:{period.zone}".replace(" ", "_")
+    found: list[Day] | None = cache.get(key)
+    if found is None:
+        found = _count_days(period)
+        cache.set(key, found, DAYS_KEPT_SECONDS)
+    return found
+
+
+def _count_days(period: Period) -> list[Day]:
     starts = [period.midnight(day) for day in period.dates]
     # From the newest down: the first that fits is the day.
     branches = [When(created_at__gte=start, then=Value(place)) for place, start in reversed(list(enumerate(starts)))]
@@ -94,7 +107,9 @@ def answers_of(period: Period) -> Answers:
     since = min(period.before, yesterday)
     rows = Message.objects.filter(answered_after__isnull=False, created_at__gte=since).order_by("-pk")
     answers = Answers()
-    found: Any = rows.values_list("author_id", "created_at", "answered_after")[:ANSWERS_READ]
+    found: Any = list(rows.values_list("author_id", "created_at", "answered_after")[: ANSWERS_READ + 1])
+    if len(found) > ANSWERS_READ:
+        answers.cut_at = found.pop()[1]
     for author, at, seconds in found:
         if at >= period.since:
             answers.now.append(seconds)

@@ -9,12 +9,13 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from conversations.channels.whatsapp import codes
-from conversations.inboxes.findings import BAD, WARN, done_of
+from conversations.inboxes.findings import BAD, WARN, done_of, has_stopped_templates
 from conversations.inboxes.models import Inbox
 from conversations.inboxes.views import findings_of, with_set_up
 from conversations.ingest.models import WebhookEvent
@@ -114,7 +115,10 @@ def _message_cards(period: Period, answers: figures.Answers) -> list[Card]:
         number = figures.count_messages(key, period)
         url = _list("message", **{sets.PARAMETER: key}, **(same_days if named.is_of_period else {}))
         is_alarm = key == "unknown" and number > 0
-        cards.append(Card(key, str(named.title), counted(number), url, words if named.is_of_period else "", is_alarm))
+        more = words if named.is_of_period else ""
+        if key == "charged":
+            more += " · " + _("messages, not money: Meta's prices are not known here")
+        cards.append(Card(key, str(named.title), counted(number), url, more, is_alarm))
     return cards
 
 
@@ -127,6 +131,9 @@ def _compared(answers: figures.Answers, period: Period, number: str) -> str:
     if period.days > 1:
         earlier = duration(figures.percentile(answers.before, 0.5))
         before += " · " + _("the %(days)s days before: %(time)s") % {"days": period.days, "time": earlier}
+    if answers.cut_at is not None:
+        day = date_format(timezone.localtime(answers.cut_at), "SHORT_DATETIME_FORMAT")
+        before += " · " + _("only answers since %(day)s: there are too many for more") % {"day": day}
     return _("of %(number)s answers") % {"number": number} + " · " + before
 
 
@@ -197,7 +204,8 @@ def _needs(inboxes: list[dict[str, Any]], sees: dict[type[Model], bool], period:
         if inbox.circuit_code and codes.kind_of_text(inbox.circuit_code) == codes.CIRCUIT:
             needs.append(Need(f"{inbox.name}: {codes.sentence(inbox.circuit_code)}", one["url"], BAD))
             continue
-        wrong = [part for part in one["found"] if part.state == BAD or (part.key == "quality" and part.state == WARN)]
+        warned = {"quality", "templates"} if has_stopped_templates(inbox) else {"quality"}
+        wrong = [part for part in one["found"] if part.state == BAD or (part.key in warned and part.state == WARN)]
         needs += [Need(f"{inbox.name} · {part.title}: {part.sentence}", one["url"], part.state) for part in wrong]
     if sees[ApiToken]:
         soon = clock.real() + TOKENS_SOON

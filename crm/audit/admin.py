@@ -15,10 +15,10 @@ from unfold.contrib.filters.admin import (
     AutocompleteSelectFilter,
     ChoicesDropdownFilter,
     DropdownFilter,
-    RangeDateFilter,
 )
 from unfold.decorators import display
 
+from crm.audit.days import DaysFilter
 from crm.audit.modeladmin import ReadOnlyAdmin
 from crm.audit.models import AuditEntry
 from crm.audit.words import ACTIONS, action_word, described, model_word, when
@@ -67,13 +67,19 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         KindFilter,
         ("source", ChoicesDropdownFilter),
         ("user", AutocompleteSelectFilter),
-        ("at", RangeDateFilter),
+        ("at", DaysFilter),
     )
     list_filter_submit = True
     list_filter_sheet = True
-    search_fields = ("user_name", "object_name", "=object_id")
-    search_help_text = gettext_lazy("Name of a person or a thing")
+    search_fields = ("search_text",)
+    search_help_text = gettext_lazy("Name of a person or a thing, or its number")
     fields = readonly_fields = ("moment", "who", "source", "ip", "what", "thing", "changes_shown")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: Any, search_term: str
+    ) -> tuple["QuerySet[AuditEntry]", bool]:
+        """Every word, accents and case aside."""
+        return queryset.search(search_term), False
 
     @display(description=gettext_lazy("when"))
     def moment(self, entry: AuditEntry) -> str:

@@ -5,9 +5,10 @@ from typing import Any, ClassVar
 
 from django.contrib.admin import ModelAdmin as DjangoModelAdmin
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IS_POPUP_VAR, ActionLocation
 from django.contrib.admin.utils import display_for_value, unquote
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.db.models import CASCADE, PROTECT, RESTRICT, BinaryField, Model, QuerySet
 from django.forms.models import _get_foreign_key
@@ -57,7 +58,7 @@ class AuditedAdmin(ModelAdmin):
     """Base of every ModelAdmin: each act goes into the audit log with what was before and after, in its transaction.
 
     `ordering` is the one order of the list (columns without NULL). Where a function that `save_model` calls has
-    recorded the act itself, this class adds nothing. Other acts than saving and deleting are recorded by `audit`.
+    recorded the same act itself, this class adds nothing. Other acts than saving and deleting are recorded by `audit`.
     """
 
     list_per_page = 50
@@ -117,12 +118,20 @@ class AuditedAdmin(ModelAdmin):
         return DjangoModelAdmin.get_action_choices(self, request, blank, action_location)
 
     def response_action(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> Any:
-        """An action is for the ticked rows of a page, never for "all" of a table."""
-        if "select_across" in request.POST:
-            sent: Any = request.POST.copy()
+        """An action is for the ticked rows of a page, never for "all" of a table, nor for what is no key."""
+        sent: Any = request.POST.copy()
+        if "select_across" in sent:
             sent["select_across"] = "0"
-            request.POST = sent
+        sent.setlist(ACTION_CHECKBOX_NAME, [key for key in sent.getlist(ACTION_CHECKBOX_NAME) if self._is_key(key)])
+        request.POST = sent
         return super().response_action(request, queryset, *args, **kwargs)
+
+    def _is_key(self, text: str) -> bool:
+        try:
+            self.opts.pk.to_python(text)
+        except ValidationError:
+            return False
+        return True
 
     # Forms
 
@@ -140,7 +149,7 @@ class AuditedAdmin(ModelAdmin):
             found.refresh_from_db(from_queryset=self.model._base_manager.select_for_update(no_key=True))
         except self.model.DoesNotExist:
             return None
-        before = (self.audit_state(found), self._newest_entry(request, found))
+        before = (self.audit_state(found), self._newest_entry(request, found, "changed"))
         request._audited = before  # type: ignore[attr-defined]
         return found
 
@@ -180,20 +189,20 @@ class AuditedAdmin(ModelAdmin):
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's."""
-        if not self._newest_entry(request, obj):
+        if not self._newest_entry(request, obj, "created"):
             changes = log.difference({}, self.audit_state(self._as_stored(obj)))
             self.audit(request, "created", obj, {name: pair for name, pair in changes.items() if _says_much(pair)})
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
         """Into our log, not Django's; a form saved as it was leaves no trace."""
         before, newest = getattr(request, "_audited", ({}, 0))
-        if self._newest_entry(request, obj) == newest:
+        if self._newest_entry(request, obj, "changed") == newest:
             changes = log.difference(before, self.audit_state(self._as_stored(obj)))
             if changes:
                 self.audit(request, "changed", obj, changes)
 
-    def _newest_entry(self, request: HttpRequest, obj: Model) -> int:
-        entries = AuditEntry.objects.about(self.opts.label_lower, obj.pk).filter(user=request.user.pk)
+    def _newest_entry(self, request: HttpRequest, obj: Model, action: str) -> int:
+        entries = AuditEntry.objects.about(self.opts.label_lower, obj.pk).filter(user=request.user.pk, action=action)
         return entries.values_list("pk", flat=True).first() or 0
 
     def _as_stored(self, obj: Model) -> Model:
@@ -205,7 +214,7 @@ class AuditedAdmin(ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         """Delete a row and record what it was."""
         with transaction.atomic():
-            self.audit(request, "deleted", obj, log.difference(self.audit_state(obj), {}))
+            self.audit(request, "deleted", obj, log.difference(self.audit_state(obj) | log.going_with(obj), {}))
             obj.delete()
 
     def delete_queryset(self, request: HttpRequest, queryset: "QuerySet[Any]") -> None:

@@ -8,14 +8,19 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from crm.foundation import clock
+from crm.foundation.search import words_of
 
 
 class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
-    """Entries are read; nothing changes or deletes them but retention and erasure (`crm/privacy`)."""
+    """Entries are read; nothing changes or deletes them but retention and erasure (`keeping.opened`)."""
 
     def about(self, model: str, pk: object) -> Self:
         """The history of one thing, newest first."""
         return self.filter(model=model, object_id=str(pk)).order_by("-pk")
+
+    def search(self, text: str) -> Self:
+        """Every word of `text` occurs in who or what it was about, accents and case aside."""
+        return self.filter(*(Q(search_text__contains=word) for word in words_of(text)))
 
     def update(self, **fields: Any) -> NoReturn:
         """Refused."""
@@ -52,6 +57,7 @@ class AuditEntry(models.Model):
     object_name = models.CharField(_("thing"), max_length=200, blank=True)
     # {field: [before, after]}; secrets are only said to have changed.
     changes = models.JSONField(_("changes"), default=dict)
+    search_text = models.TextField(blank=True, default="", db_default="", editable=False)
 
     objects = AuditEntryQuerySet.as_manager()
 
@@ -67,7 +73,10 @@ class AuditEntry(models.Model):
             models.Index(fields=["model", "object_id", "-id"], name="auditentry_history"),
             models.Index(fields=["user", "-id"], name="auditentry_of_user"),
             models.Index(fields=["action", "-id"], name="auditentry_action"),
+            models.Index(fields=["model", "-id"], name="auditentry_kind"),
+            models.Index(fields=["source", "-id"], name="auditentry_source"),
+            models.Index(fields=["at"], name="auditentry_at"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.action} {self.model} {self.object_id}".strip()
+        return f"{self._meta.verbose_name} {self.pk}"

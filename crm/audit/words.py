@@ -14,6 +14,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from crm.audit.fields import FIELDS
 from crm.audit.models import AuditEntry
 
 ACTIONS = {
@@ -24,10 +25,12 @@ ACTIONS = {
     "signed_in": gettext_lazy("Signed in"),
     "signed_out": gettext_lazy("Signed out"),
     "sign_in_failed": gettext_lazy("Sign-in failed"),
+    "looked_as": gettext_lazy("Saw the inbox as this person"),
     "signed_out_everywhere": gettext_lazy("Signed out everywhere"),
     "sign_in_blocked": gettext_lazy("Sign-in blocked"),
     "session_ended": gettext_lazy("Session ended"),
     "sso_linked": gettext_lazy("Linked with single sign-on"),
+    "sso_unlinked": gettext_lazy("No longer linked with single sign-on"),
     "second_factor_added": gettext_lazy("Second factor added"),
     "second_factor_removed": gettext_lazy("Second factor removed"),
     "recovery_codes_made": gettext_lazy("New recovery codes"),
@@ -36,6 +39,7 @@ ACTIONS = {
     "reset_asked": gettext_lazy("New password asked for"),
     "password_changed": gettext_lazy("Password changed"),
     "password_reset": gettext_lazy("Password reset"),
+    "merged": gettext_lazy("Merged"),
     "revoked": gettext_lazy("Revoked"),
     "frozen": gettext_lazy("Frozen"),
     "replayed": gettext_lazy("Replayed"),
@@ -44,13 +48,20 @@ ACTIONS = {
     "cancelled": gettext_lazy("Cancelled"),
     "applied": gettext_lazy("Applied"),
     "checked": gettext_lazy("Set-up checked"),
+    "note_added": gettext_lazy("Note added"),
+    "note_edited": gettext_lazy("Note edited"),
+    "note_deleted": gettext_lazy("Note deleted"),
+    "secret_added": gettext_lazy("App secret added"),
+    "secret_retired": gettext_lazy("App secret retired"),
+    "backed_up": gettext_lazy("Backup made"),
+    "restored": gettext_lazy("Backup restored"),
+    "cleaned": gettext_lazy("Deleted what was past its time"),
     "sending_stopped": gettext_lazy("Sending stopped"),
     "consent_granted": gettext_lazy("Consent granted"),
     "consent_withdrawn": gettext_lazy("Consent withdrawn"),
     "sending_resumed": gettext_lazy("Sending goes on"),
     "file_added": gettext_lazy("File added"),
     "file_deleted": gettext_lazy("File deleted"),
-    "merged": gettext_lazy("Merged"),
     "import_started": gettext_lazy("Import started"),
     "import_undone": gettext_lazy("Import taken back"),
     "exported": gettext_lazy("Exported"),
@@ -136,8 +147,13 @@ def _field_word(label: str, name: str) -> str:
         model, _space, pk = kind.partition(" ")
         label = f"{label.partition('.')[0]}.{model}"
         return f"{model_word(label)} {pk}: {_field_word(label, rest)}"
+    if "." in name:  # how much of another kind of thing was touched
+        return model_word(name)
     field = _field(label, name)
-    return str(capfirst(field.verbose_name)) if field else capfirst(name.replace("_", " "))
+    plain = name.removesuffix("_id").replace("_", " ")
+    if field and str(field.verbose_name) != plain:
+        return str(capfirst(field.verbose_name))
+    return str(FIELDS.get(name) or FIELDS.get(name.removesuffix("_id")) or capfirst(name.replace("_", " ")))
 
 
 def _shown(label: str, name: str, value: Any) -> str:

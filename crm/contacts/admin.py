@@ -11,11 +11,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter, RangeDateFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
+from crm.audit.days import DaysFilter
 from crm.audit.modeladmin import AuditedAdmin, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.contacts import notes, profile
 from crm.contacts.describing_admin import chosen_tag
 from crm.contacts.describing_forms import TagActionForm
@@ -41,8 +42,8 @@ class ContactAdmin(AuditedAdmin):
         ("owner", titled(AutocompleteSelectFilter, gettext_lazy("owner"))),
         ("tags", titled(AutocompleteSelectFilter, gettext_lazy("tag"))),
         SegmentFilter,
-        ("last_inbound_at", titled(RangeDateFilter, gettext_lazy("last wrote"))),
-        ("created_at", titled(RangeDateFilter, gettext_lazy("known since"))),
+        ("last_inbound_at", titled(DaysFilter, gettext_lazy("last wrote"))),
+        ("created_at", titled(DaysFilter, gettext_lazy("known since"))),
     )
     list_filter_submit = True
     list_filter_sheet = True
@@ -109,7 +110,7 @@ class ContactAdmin(AuditedAdmin):
         """By the same function as the inbox and the API, with their rules and their record of changes."""
         user: Any = request.user
         row = profile.write(obj if change else Contact(kind=obj.kind), by=user, **form.wanted())
-        obj.pk, obj.version = row.pk, row.version
+        obj.pk, obj.version, obj.is_name_confirmed = row.pk, row.version, row.is_name_confirmed
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Notes, phones and e-mails, by the same functions as in the inbox."""
@@ -181,9 +182,9 @@ class ContactAdmin(AuditedAdmin):
         return [contact.title, contact.shown_phone or "—"]
 
     @display(description=gettext_lazy("kind"), label={"person": "", "employee": "info", "group": "warning"})
-    def kind_word(self, contact: Contact) -> tuple[str, str]:
+    def kind_word(self, contact: Contact) -> Labelled:
         """A person, an employee or a group."""
-        return contact.kind, contact.get_kind_display()
+        return Labelled(contact.kind, str(contact.get_kind_display()))
 
     @display(description=gettext_lazy("stage"))
     def stage_word(self, contact: Contact) -> SafeString | str:

@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import formats
 from django.utils.translation import gettext as _
 
+from crm.audit import log
 from crm.contacts.models import Contact, CustomAttribute
 from crm.foundation.errors import Refusal
 from crm.foundation.retrying import in_transaction
@@ -84,6 +85,8 @@ def remove(attribute: CustomAttribute) -> None:
                 f"UPDATE {table} SET attributes = json_remove(attributes, %s) WHERE json_type(attributes, %s) NOT NULL"
             )
             cursor.execute(sql, [path, path])
+        touched = cursor.rowcount
+    log.deleted(attribute, **{Contact._meta.label_lower: touched})
     attribute.delete()
 
 

@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
-from crm.audit.log import difference
 from crm.audit.modeladmin import AuditedAdmin
 from crm.contacts import attributes, tagging
 from crm.contacts.describing_forms import CustomAttributeForm, StageForm, TagActionForm, TagForm
@@ -86,7 +85,6 @@ class CustomAttributeAdmin(AuditedAdmin):
 
     def delete_model(self, request: HttpRequest, obj: CustomAttribute) -> None:
         """With its values, off every contact."""
-        self.audit(request, "deleted", obj, difference(self.audit_state(obj), {}))
         attributes.remove(obj)
 
 

@@ -9,7 +9,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from crm.audit.viewsets import RecordsWrites
 from crm.contacts import attributes, profile, reading, tagging
+from crm.contacts.filters import AttributeFilter, TagFilter
 from crm.contacts.models import CustomAttribute, LifecycleStage, Tag
 from crm.contacts.of_contact import ID_PATTERN
 from crm.contacts.serializing import TagName, read_as_kept
@@ -49,12 +51,13 @@ class MergeBody(serializers.Serializer[Any]):
     into = serializers.PrimaryKeyRelatedField(queryset=Tag.objects.all(), help_text="The id of the tag that stays.")
 
 
-class TagViewSet(Endpoint, viewsets.ModelViewSet[Tag]):
+class TagViewSet(Endpoint, RecordsWrites, viewsets.ModelViewSet[Tag]):
     """The labels of contacts; deleting one takes it off every contact."""
 
     resource = "tags"
     queryset = Tag.objects.all()
     serializer_class = TagSerializer
+    filterset_class = TagFilter
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
 
@@ -88,7 +91,7 @@ class StageSerializer(serializers.ModelSerializer[LifecycleStage]):
         return name
 
 
-class StageViewSet(Endpoint, viewsets.ModelViewSet[LifecycleStage]):
+class StageViewSet(Endpoint, RecordsWrites, viewsets.ModelViewSet[LifecycleStage]):
     """The lifecycle stages; deleting one takes it off every contact."""
 
     resource = "stages"
@@ -144,12 +147,13 @@ class AttributeSerializer(serializers.ModelSerializer[CustomAttribute]):
         return attrs
 
 
-class AttributeViewSet(Endpoint, viewsets.ModelViewSet[CustomAttribute]):
+class AttributeViewSet(Endpoint, RecordsWrites, viewsets.ModelViewSet[CustomAttribute]):
     """The custom attributes; deleting one takes its values off every contact."""
 
     resource = "attributes"
     queryset = CustomAttribute.objects.all()
     serializer_class = AttributeSerializer
+    filterset_class = AttributeFilter
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_regex = ID_PATTERN
 

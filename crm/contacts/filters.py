@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from crm.contacts import attributes, phones, points, profile
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet, CustomAttribute
+from crm.contacts.models import ChannelIdentity, Contact, ContactQuerySet, CustomAttribute, Tag
 from crm.segments import rules
 from crm.segments.models import Segment
 from crm.staff.endpoint import user_of
@@ -105,3 +105,26 @@ class ContactFilter(django_filters.FilterSet):
         """Those who have it; nobody if there is none of this name."""
         tag = profile.find_tag(value)
         return queryset.filter(contact_tags__tag=tag) if tag else queryset.none()
+
+
+class TagFilter(django_filters.FilterSet):
+    """`?search=`."""
+
+    search = django_filters.CharFilter(
+        field_name="name", lookup_expr="icontains", max_length=50, help_text="A part of the name, whatever its case."
+    )
+
+    class Meta:
+        model = Tag
+        fields: tuple[str, ...] = ()
+
+
+class AttributeFilter(django_filters.FilterSet):
+    """`?key=&type=`."""
+
+    key = django_filters.CharFilter(max_length=50, help_text="Exactly.")
+    type = django_filters.ChoiceFilter(choices=CustomAttribute.Type.choices)
+
+    class Meta:
+        model = CustomAttribute
+        fields: tuple[str, ...] = ()

@@ -34,7 +34,7 @@ class ContactNote(models.Model):
 
     def may_go(self, user: User) -> bool:
         """Who wrote a note, and managers, may delete it."""
-        return self.is_by(user) or user.is_manager
+        return self.is_by(user) or user.has_perm("crm.moderate")
 
 
 class ContactChange(models.Model):

@@ -1,7 +1,8 @@
-"""Notes about a contact: added, edited by who wrote them, deleted by them or a manager."""
+"""Notes about a contact: added, edited by who wrote them, deleted by them or a manager; recorded without their text."""
 
 from django.utils.translation import gettext as _
 
+from crm.audit import log
 from crm.contacts.models import Contact, ContactChange, ContactNote
 from crm.contacts.profile import contact_changed
 from crm.foundation import clock
@@ -31,6 +32,7 @@ class NotYourNote(Refusal):
 def add(contact: Contact, text: str, *, by: User) -> ContactNote:
     """Write a note; raises BadNote."""
     note = ContactNote.objects.create(contact=contact, text=_checked(text), author=by)
+    log.record("note_added", contact, by=by, changes={"note": [None, note.pk]})
     contact_changed.send(Contact, contact=contact)
     return note
 
@@ -45,6 +47,7 @@ def edit(note: ContactNote, text: str, *, by: User) -> ContactNote:
     if text != row.text:
         row.text, row.edited_at = text, clock.now()
         row.save(update_fields=["text", "edited_at"])
+        log.record("note_edited", row.contact, by=by, changes={"note": [row.pk, row.pk]})
         contact_changed.send(Contact, contact=row.contact)
     return row
 
@@ -65,6 +68,8 @@ def delete(note: ContactNote, *, by: User) -> None:
         version=contact.version,
         user=by,
     )
+    author = row.author.name if row.author else None
+    log.record("note_deleted", contact, by=by, changes={"note": [row.pk, None], "author": [author, None]})
     row.delete()
     contact_changed.send(Contact, contact=contact)
 

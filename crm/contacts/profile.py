@@ -8,6 +8,7 @@ from django.db.models import Model
 from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
+from crm.audit import log
 from crm.contacts import attributes as custom
 from crm.contacts import points
 from crm.contacts.attributes import InvalidValue
@@ -71,13 +72,14 @@ def write(
         change.after = row.phone if change.field == "phone" else change.after
     if not is_new or email is not _KEPT:
         row.refresh_search_text()
-    if tags is not None:
-        tag_changes = _set_tags(row, tags, by)
-        changes += [] if is_new else tag_changes
+    tag_changes = _set_tags(row, tags, by) if tags is not None else []
+    changes += [] if is_new else tag_changes
     if is_new and email is not _KEPT:
         row.save(update_fields=["search_text"])
     if is_new or changes:
         _save(row, changes, by, fields=[*values, "is_name_confirmed", "search_text"])
+    if is_new:
+        log.created(row, by=by, tags=[change.after for change in tag_changes])
     return row
 
 
@@ -162,7 +164,9 @@ def find_or_make_tag(text: str) -> Tag:
         return found
     try:
         with transaction.atomic():
-            return Tag.objects.create(name=name, colour=Tag.objects.count() % COLOURS)
+            made = Tag.objects.create(name=name, colour=Tag.objects.count() % COLOURS)
+            log.created(made)
+            return made
     except IntegrityError:  # somebody else makes it at this moment
         found = find_tag(name)
         if found is None:
@@ -238,7 +242,17 @@ def _save(row: Contact, changes: Changes, by: User, fields: Iterable[str] = ()) 
         for change in changes:
             change.contact, change.user, change.version = row, by, row.version
         ContactChange.objects.bulk_create(changes)
+        log.record("changed", row, by=by, changes=_told(changes))
     contact_changed.send(Contact, contact=row)
+
+
+def _told(changes: list[ContactChange]) -> log.Changes:
+    """One entry's changes; tags that went on the left, tags that came on the right."""
+    told: log.Changes = {change.field: [change.before, change.after] for change in changes if change.field != "tag"}
+    tags = [change for change in changes if change.field == "tag"]
+    if tags:
+        told["tags"] = [[one.before for one in tags if one.before], [one.after for one in tags if one.after]]
+    return told
 
 
 def _tags_by_name() -> dict[str, Tag]:

@@ -38,7 +38,7 @@ class Guard:
                 editor.execute(f"DROP TRIGGER IF EXISTS {self.table}_{name} ON {self.table}")
             editor.execute(f"DROP FUNCTION IF EXISTS {self.table}_refuse()")
             return
-        for name in ("not_changed", "not_deleted"):
+        for name in ("not_changed", "not_deleted", "not_replaced"):
             editor.execute(f"DROP TRIGGER IF EXISTS {self.table}_{name}")
 
     def _allowed(self, same: str) -> str:
@@ -76,30 +76,40 @@ END $$""",
     WHEN NOT ({self._allowed("IS")}) AND NOT is_door_open('{self.door}') {refusal}""",
             f"""CREATE TRIGGER {self.table}_not_deleted BEFORE DELETE ON {self.table}
     WHEN NOT is_door_open('{self.door}') {refusal}""",
+            f"""CREATE TRIGGER {self.table}_not_replaced BEFORE INSERT ON {self.table}
+    WHEN EXISTS (SELECT 1 FROM {self.table} WHERE id = NEW.id) {refusal}""",  # REPLACE fires no DELETE
         ]
 
 
 @contextlib.contextmanager
 def opened(door: str) -> Iterator[None]:
-    """A transaction in which rows behind this door may be changed and deleted, by this connection only."""
+    """A transaction in which rows behind this door may be changed and deleted, by this connection only. Inside another
+    it leaves the door as it found it.
+    """
     connection: Any = transaction.get_connection()
     with transaction.atomic():
         if connection.vendor == "postgresql":
-            _say(connection, door, "yes")  # until the end of the transaction, or a roll-back to before it
+            found = _swap(connection, door, "yes")  # until the end of the transaction, or a roll-back to before it
             yield
-            _say(connection, door, "no")
+            _swap(connection, door, found)
             return
+        is_mine = door not in connection.open_doors
         connection.open_doors.add(door)
         try:
             yield
         finally:
-            connection.open_doors.discard(door)
+            if is_mine:
+                connection.open_doors.discard(door)
 
 
 def _setting(door: str) -> str:
     return f"ventanilla.{door.replace(' ', '_')}_is_open"
 
 
-def _say(connection: Any, door: str, value: str) -> None:
+def _swap(connection: Any, door: str, value: str) -> str:
+    """Set the door's state; returns what it was."""
     with connection.cursor() as cursor:
+        cursor.execute("SELECT coalesce(current_setting(%s, true), '')", [_setting(door)])
+        found: str = cursor.fetchone()[0]
         cursor.execute("SELECT set_config(%s, %s, true)", [_setting(door), value])
+    return found

@@ -33,7 +33,6 @@ def merge(kept: Contact, dropped: Contact, *, by: User, choices: Mapping[str, st
     """
     kept, dropped = _locked(kept.pk, dropped.pk)
     record = _join(Journal(kept, dropped, choices=_checked(choices or {})), by)
-    log.record("merged", kept, by=by, changes={"contact": [record.dropped_id, kept.pk]})
     contact_changed.send(Contact, contact=kept)
     return record
 
@@ -50,7 +49,8 @@ def absorb(kept: Contact, gone: Contact) -> None:
 
 def _join(journal: Journal, by: User | None) -> MergeRecord:
     kept, dropped = journal.kept, journal.dropped
-    before, gone = packed(kept), packed(dropped)
+    before, seen, gone = packed(kept), log.snapshot(kept), packed(dropped)
+    log.record("merged", dropped, by=by, changes={"merged_into": [None, kept.pk]})
     gave_way = values.merge(journal)
     rules.merge_rows(journal)
     # Not `delete()`: a row that still belongs to it is an error, not something that goes along.
@@ -66,11 +66,12 @@ def _join(journal: Journal, by: User | None) -> MergeRecord:
         "into": kept.pk, "name": _name_of(gone), "taken": sorted(pairs), "gave_way": gave_way, "moved": moved,
         "by_itself": by is None,
     }  # fmt: skip
-    record = MergeRecord.objects.create(
+    changes = log.difference(seen, log.snapshot(kept))
+    log.record("merged", kept, by=by, changes=changes | {log.ABSORBED: [None, gone["id"]]})
+    return MergeRecord.objects.create(
         kept=kept, dropped_id=gone["id"], dropped=gone, kept_before=pairs, moved=journal.moved, lost=journal.lost,
         summary=summary, merged_by=by,
     )  # fmt: skip
-    return record
 
 
 def _history(kept: Contact, pairs: Mapping[str, list[Any]], by: User) -> list[ContactChange]:

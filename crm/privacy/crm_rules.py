@@ -44,7 +44,7 @@ def add() -> None:
     rules.impersonal(CustomAttribute, LifecycleStage, Tag, OptOutWord, because="words of the business")
     rules.impersonal(ImportMapping, DuplicateSearch, because="places in files and tables, not people")
     rules.impersonal(ApiToken, Invitation, Membership, StaffSession, Team, Tries, User, because="staff")
-    rules.impersonal(AuditEntry, because="acts of staff; erasure takes names and values out (`audit_trail`)")
+    rules.impersonal(AuditEntry, because="acts of staff; erasure takes names and values out (`audit.keeping`)")
     rules.impersonal(Processor, because="companies")
     rules.impersonal(Suppression, because="keyed hashes that must outlive the person (objection, GDPR article 21)")
 

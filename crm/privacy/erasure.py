@@ -13,7 +13,7 @@ from django.db import connection, models, transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
-from crm.audit import log
+from crm.audit import keeping, log
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
@@ -138,7 +138,7 @@ def _take(row: PrivacyRequest, rule: rules.Rule, chosen: Sequence[Any], person: 
     if isinstance(chosen[0], PrivacyRequest):
         _scrub(chosen, person)
     pks = [one.pk for one in chosen]
-    audit_trail.forget(rule.model, [*pks, *person.absorbed] if rule.model is Contact else pks, person.pseudonym)
+    keeping.forget(rule.model, [*pks, *person.absorbed] if rule.model is Contact else pks, person.pseudonym)
     _count(row, rule.model, len(pks))
     rule.erase(chosen)
 

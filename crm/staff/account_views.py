@@ -9,11 +9,13 @@ from allauth.account.models import Login
 from allauth.account.utils import get_login_redirect_url, get_next_redirect_url
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import RemoveWebAuthnView
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
+from allauth.utils import get_request_param
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import INTERNAL_RESET_SESSION_TOKEN, PasswordResetConfirmView
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
 from django.utils.csp import CSP
@@ -23,9 +25,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from crm.staff import passwords, secondfactor, sessions
+from crm.staff import members, passwords, secondfactor, sessions, signin
 from crm.staff.models import User
-from crm.staff.signin import REMEMBER
 from crm.staff.signin_forms import ChangePasswordForm, ForgottenForm, NewPasswordForm, SignInForm
 
 
@@ -44,7 +45,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return HttpResponseRedirect(get_login_redirect_url(request))
     form = SignInForm(request, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
-        request.session[REMEMBER] = form.cleaned_data["remember"]
+        request.session[signin.REMEMBER] = form.cleaned_data["remember"]
         login = Login(user=form.user, redirect_url=get_next_redirect_url(request))
         answer: HttpResponse = perform_password_login(request, {}, login)
         return answer
@@ -54,6 +55,15 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         allowed = [CSP.SELF, settings.OIDC["origin"]]
         response._csp_config = settings.SECURE_CSP | {"form-action": allowed}  # type: ignore[attr-defined]
     return response
+
+
+@require_POST
+def leave_for_provider(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """To the company's provider, to sign in; allauth could also link accounts from there, which is not offered."""
+    if get_request_param(request, "process", "login") != "login":
+        return HttpResponseBadRequest()
+    answer: HttpResponse = openid_connect.login(request, provider_id)
+    return answer
 
 
 def too_many(request: HttpRequest, wait: int) -> HttpResponse:
@@ -79,6 +89,7 @@ def account(request: StaffRequest) -> HttpResponse:
         "codes_left": secondfactor.codes_left(codes) if codes else None,
         "is_required": secondfactor.is_required_of(request.user),
         "lacks": secondfactor.lacks(request.user, request.session),
+        "sso_name": settings.OIDC.get("name", "SSO") if members.is_linked(request.user) else "",
         "places": sessions.places(request.user, request.session.session_key or ""),
     }
     return render(request, "account/account.html", context)
@@ -152,7 +163,9 @@ class ResetView(PasswordResetConfirmView):
         del self.request.session[INTERNAL_RESET_SESSION_TOKEN]
         passwords.reset(self.user, form.cleaned_data["new_password1"])
         messages.success(self.request, _("Your password is changed. Sign in with it."))
-        return HttpResponseRedirect(self.get_success_url())
+        response = HttpResponseRedirect(self.get_success_url())
+        signin.proved(self.request, response, self.user)
+        return response
 
 
 class InvitationView(ResetView):

@@ -2,36 +2,33 @@
 
 from typing import Any, cast
 
-from allauth.account.internal.flows.reauthentication import is_reauthentication_required
-from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import get_object_or_404
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.contrib.filters.admin import BooleanRadioFilter, ChoicesDropdownFilter, RelatedDropdownFilter
-from unfold.decorators import action, display
+from unfold.decorators import display
 
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.foundation import clock
-from crm.staff import members, passwords, roles, secondfactor, tokens
+from crm.staff import members, roles, secondfactor, tokens
 from crm.staff.forms import TeamForm, TokenForm, UserForm
 from crm.staff.models import ApiToken, Role, Team, User
+from crm.staff.signin import ask_who_it_is
+from crm.staff.user_deeds import UserDeeds
 
 NAMES_SHOWN = 5
 
 
 @admin.register(User)
-class UserAdmin(AuditedAdmin):
+class UserAdmin(UserDeeds):
     """Staff. Who leaves is set inactive, not deleted: what they did stays theirs."""
 
     ordering = ("name", "pk")
@@ -45,9 +42,9 @@ class UserAdmin(AuditedAdmin):
     list_filter_sheet = True
     search_fields = ("name", "email")
     search_help_text = gettext_lazy("Name or e-mail")
-    readonly_fields = ("signed_in", "since", "factors")
+    readonly_fields = ("signed_in", "since", "factors", "sso")
     actions = ("sign_out",)
-    actions_detail = ("invite", "remove_factors")
+    actions_detail = ("invite", "remove_factors", "unlink")
 
     def get_queryset(self, request: HttpRequest) -> "QuerySet[User]":
         """With their teams."""
@@ -58,6 +55,10 @@ class UserAdmin(AuditedAdmin):
         if request.method == "POST" and transaction.get_connection().in_atomic_block:
             request._managers = members.lock_managers()  # type: ignore[attr-defined]
         return super().get_object(request, object_id, from_field)
+
+    def audit_state(self, obj: Any) -> dict[str, Any]:
+        """Without the group, which says the role once more."""
+        return {name: value for name, value in super().audit_state(obj).items() if name != "groups"}
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """The form, which knows who asks."""
@@ -88,8 +89,8 @@ class UserAdmin(AuditedAdmin):
         if "member_of" in form.cleaned_data:
             obj.teams.set(form.cleaned_data["member_of"])
         changed = set(form.changed_data) & set(members.ACCESS) & set(form.cleaned_data)
-        if change and changed and obj.pk != request.user.pk:
-            members.sign_out(obj)
+        if change and changed:
+            members.access_changed(obj, changed, by=cast(User, request.user))
 
     @admin.action(description=gettext_lazy("Sign out everywhere"), permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: "QuerySet[User]") -> None:
@@ -105,58 +106,22 @@ class UserAdmin(AuditedAdmin):
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Who gives rights, or an address that gets in, has shown lately who they are."""
-        _ask_who_it_is(request)
+        ask_who_it_is(request)
         return super().changeform_view(request, *args, **kwargs)
 
     def response_add(self, request: HttpRequest, obj: User, post_url_continue: str | None = None) -> HttpResponse:
         """The page with the invitation, which goes out by mail as well."""
         return self._invited(request, obj)
 
-    @action(description=gettext_lazy("New link to sign in"), permissions=["change_other"], url_path="invite")
-    def invite(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Ask, then make a link with which they choose a password: for a first time, or when mail does not reach."""
-        user = self._other(request, object_id)
-        words = _("%(name)s gets a link with which to choose a password; links before it end.") % {"name": user}
-        return self._invited(request, user) if request.method == "POST" else self._asked(request, user, words)
-
-    @action(
-        description=gettext_lazy("Remove the second factor"), permissions=["change_other"], url_path="remove-factors"
-    )
-    def remove_factors(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Ask, then take every factor off somebody who has lost them."""
-        user = self._other(request, object_id)
-        words = _("%(name)s is signed out everywhere, and signs in without a second step until a new one is set up.")
-        if request.method != "POST":
-            return self._asked(request, user, words % {"name": user})
-        number = secondfactor.remove_all(user)
-        sentence = ngettext("%(number)d second factor removed.", "%(number)d second factors removed.", number)
-        self.message_user(request, sentence % {"number": number}, messages.SUCCESS)
-        return HttpResponseRedirect(reverse("admin:crm_user_change", args=[user.pk]))
-
-    def has_change_other_permission(self, request: HttpRequest, object_id: Any = None) -> bool:
-        """One's own second factor and password are changed in one's account."""
-        return self.has_change_permission(request) and str(object_id) != str(request.user.pk)
-
-    def _other(self, request: HttpRequest, object_id: int) -> User:
-        _ask_who_it_is(request)
-        if not self.has_change_other_permission(request, object_id):
-            raise PermissionDenied
-        return get_object_or_404(User, pk=object_id, is_active=True)
-
-    def _asked(self, request: HttpRequest, user: User, words: str) -> HttpResponse:
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": user.name, "words": words}
-        return TemplateResponse(request, "admin/sure.html", context | {"original": user})
-
-    def _invited(self, request: HttpRequest, user: User) -> HttpResponse:
-        link = passwords.invite(user, by=cast(User, request.user), request=request)
-        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": _("The invitation")}
-        context |= {"original": user, "link": link, "days": passwords.INVITATION_DAYS}
-        return TemplateResponse(request, "admin/invitation.html", context)
-
     @display(description=gettext_lazy("second factors"))
     def factors(self, user: User) -> str:
         """How many they have."""
         return str(secondfactor.factors_of(user))
+
+    @display(description=gettext_lazy("single sign-on"))
+    def sso(self, user: User) -> str:
+        """Whether they are known by the company's provider."""
+        return _("linked") if members.is_linked(user) else "—"
 
     @display(description=gettext_lazy("user"), header=True)
     def who(self, user: User) -> list[str]:
@@ -167,9 +132,9 @@ class UserAdmin(AuditedAdmin):
         description=gettext_lazy("role"),
         label={"manager": "success", "agent": "", "restricted": "warning", "integrator": "info"},
     )
-    def role_word(self, user: User) -> tuple[str, str]:
+    def role_word(self, user: User) -> Labelled:
         """What they may do."""
-        return user.role, user.get_role_display()
+        return Labelled(user.role, str(user.get_role_display()))
 
     @display(description=gettext_lazy("last sign-in"))
     def signed_in(self, user: User) -> str:
@@ -244,7 +209,7 @@ class ApiTokenAdmin(AuditedAdmin):
         """What is asked for a new one; of one that is there, everything but its secret."""
         if obj is None:
             return [(None, {"fields": (("name", "user"), "wanted_scopes", "days")})]
-        shown = ("name_word", "user", "scope_words", "state", "made", "used", "ends")
+        shown = ("what_for", "beginning", "user", "scope_words", "state", "made", "used", "ends")
         return [(None, {"fields": shown})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -258,6 +223,11 @@ class ApiTokenAdmin(AuditedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: a revoked token stays known."""
         return False
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Who makes what opens the API has shown lately who they are."""
+        ask_who_it_is(request)
+        return super().add_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: ApiToken, form: Any, change: bool) -> None:
         """Make the token and show it, this once."""
@@ -281,7 +251,8 @@ class ApiTokenAdmin(AuditedAdmin):
 
     @admin.action(description=gettext_lazy("Revoke"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: "QuerySet[ApiToken]") -> None:
-        """From the next request on the ticked tokens open nothing."""
+        """From the next request on the ticked tokens open nothing; asked of who has shown lately who they are."""
+        ask_who_it_is(request)
         number = 0
         for token in queryset.filter(revoked_at=None).order_by("pk"):
             with transaction.atomic():
@@ -296,6 +267,16 @@ class ApiTokenAdmin(AuditedAdmin):
     def name_word(self, token: ApiToken) -> list[str]:
         """What it is for, and how it begins."""
         return [token.name or "—", str(token)]
+
+    @display(description=gettext_lazy("name"))
+    def what_for(self, token: ApiToken) -> str:
+        """The same on its page."""
+        return token.name or "—"
+
+    @display(description=gettext_lazy("token"))
+    def beginning(self, token: ApiToken) -> str:
+        """How it begins."""
+        return str(token)
 
     @display(description=gettext_lazy("scopes"))
     def scope_words(self, token: ApiToken) -> str:
@@ -318,13 +299,13 @@ class ApiTokenAdmin(AuditedAdmin):
         return when(token.created_at)
 
     @display(description=gettext_lazy("state"), label={"live": "success", "revoked": "danger", "expired": "warning"})
-    def state(self, token: ApiToken) -> tuple[str, str]:
+    def state(self, token: ApiToken) -> Labelled:
         """Whether it still opens anything."""
         if token.revoked_at:
-            return "revoked", _("Revoked on %(day)s") % {"day": _day(token.revoked_at)}
+            return Labelled("revoked", _("Revoked on %(day)s") % {"day": _day(token.revoked_at)})
         if token.expires_at and token.expires_at <= clock.real():
-            return "expired", _("Expired on %(day)s") % {"day": _day(token.expires_at)}
-        return "live", _("Live")
+            return Labelled("expired", _("Expired on %(day)s") % {"day": _day(token.expires_at)})
+        return Labelled("live", _("Live"))
 
 
 admin.site.unregister([Group, *(model for model in admin.site._registry if model.__module__.startswith("allauth."))])
@@ -338,6 +319,13 @@ class RoleAdmin(ReadOnlyAdmin):
     list_display = ("role_name",)
     fields = readonly_fields = ("role_name", "rights")
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The group, on its page called as users have it; nobody saves it."""
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            found.role, found.name = found.name, self.role_name(found)
+        return found
+
     @display(description=gettext_lazy("role"))
     def role_name(self, group: Group) -> str:
         """As users have it."""
@@ -346,12 +334,7 @@ class RoleAdmin(ReadOnlyAdmin):
     @display(description=gettext_lazy("permissions"))
     def rights(self, group: Group) -> str:
         """A line for each thing: which of it."""
-        return "\n".join(roles.described(group.name)) or "—"
-
-
-def _ask_who_it_is(request: HttpRequest) -> None:
-    if request.user.is_authenticated and is_reauthentication_required(request, app="crm.staff"):
-        raise ReauthenticationRequired
+        return "\n".join(roles.described(getattr(group, "role", group.name))) or "—"
 
 
 def _some(rows: Any) -> str:

@@ -26,6 +26,7 @@ class AdministrationSite(UnfoldAdminSite):
 
     site_title = site_header = "Ventanilla"
     index_title = _("Overview")
+    empty_value_display = "—"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Whose role carries it: managers."""
@@ -56,6 +57,10 @@ class AdministrationSite(UnfoldAdminSite):
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Nobody changes a password here: that is done in one's account."""
+        return HttpResponseRedirect(resolve_url("admin:index"))
+
+    def password_change_done(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """As above; Django's page would be kept by caches."""
         return HttpResponseRedirect(resolve_url("admin:index"))
 
 

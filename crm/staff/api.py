@@ -6,7 +6,8 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from crm.staff.endpoint import Endpoint
-from crm.staff.models import Team, User
+from crm.staff.filters import TeamFilter, UserFilter
+from crm.staff.models import Role, Team, User
 
 
 class UserSerializer(serializers.ModelSerializer[User]):
@@ -26,11 +27,14 @@ class UserViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[User]):
     resource = "staff"
     queryset = User.objects.all()
     serializer_class = UserSerializer
+    filterset_class = UserFilter
     lookup_value_regex = "[0-9]{1,18}"
 
     def get_queryset(self) -> QuerySet[User]:
-        """Everybody, with their teams."""
-        return User.objects.prefetch_related("teams")
+        """Everybody, with their teams; a restricted agent, who is shown no colleagues in the inbox either: oneself."""
+        users = User.objects.prefetch_related("teams")
+        me: Any = self.request.user
+        return users.filter(pk=me.pk) if me.role == Role.RESTRICTED else users
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
@@ -48,4 +52,5 @@ class TeamViewSet(Endpoint, viewsets.ReadOnlyModelViewSet[Team]):
     resource = "staff"
     queryset = Team.objects.all()
     serializer_class = TeamSerializer
+    filterset_class = TeamFilter
     lookup_value_regex = "[0-9]{1,18}"

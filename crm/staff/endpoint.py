@@ -7,6 +7,7 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from django.http import Http404
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -14,7 +15,7 @@ from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.audit import log
+from crm.audit import denials, log
 from crm.audit.models import AuditEntry
 from crm.staff import idempotency, preconditions, throttles, tokens
 from crm.staff.middleware import address_of
@@ -92,7 +93,7 @@ class Endpoint:
     method; change for POSTs to one thing) unless `needs` names another by action or method.
     """
 
-    resource: ClassVar[str]
+    resource: ClassVar[str] = ""
     resources: ClassVar[Mapping[str, str]] = {}
     needs: ClassVar[Mapping[str, str]] = {}
     has_etag: ClassVar[bool] = True
@@ -130,6 +131,12 @@ class Endpoint:
             handler = functools.partial(_once, handler, token)
         setattr(view, name, handler)
 
+    def handle_exception(self, error: Exception) -> Any:
+        """What was asked for and not shown is recorded, if there is such a thing."""
+        if isinstance(error, Http404 | exceptions.NotFound):
+            self._note_what_was_missed()
+        return super().handle_exception(error)  # type: ignore[misc]
+
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
         """Kept by nobody on the way; with an ETag where it shows one thing, 304 if the caller has it."""
         answer = super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
@@ -147,6 +154,14 @@ class Endpoint:
         view: Any = self
         rows = view.queryset.model._base_manager.select_for_update(no_key=True)
         rows.filter(pk=view.kwargs[view.lookup_url_kwarg or view.lookup_field]).first()
+
+    def _note_what_was_missed(self) -> None:
+        """The thing of this address, and what it belongs to."""
+        view: Any = self
+        own: Any = view.queryset.model
+        for name, value in view.kwargs.items():
+            model = own if name == "pk" else own._meta.get_field(name).related_model
+            denials.missed(view.request._request, model, pk=value)
 
     def _is_one_thing(self) -> bool:
         return self.has_etag and bool(getattr(self, "detail", False))

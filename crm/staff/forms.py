@@ -127,6 +127,7 @@ class TokenForm(forms.ModelForm):
     class Meta:
         model = ApiToken
         fields = ("name", "user")
+        labels = {"name": gettext_lazy("Name"), "user": gettext_lazy("User")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

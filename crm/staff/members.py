@@ -1,15 +1,14 @@
 """Who belongs to the staff: the rules of roles, and the end of sessions whose rights have changed."""
 
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.sessions.models import Session
-from django.dispatch import Signal
+from django.db import transaction
 from django.utils.translation import gettext as _
 
+from crm.audit import log
 from crm.foundation.errors import Refusal
 from crm.staff.models import Role, User
-from crm.staff.signin_models import StaffSession
-
-access_changed = Signal()
-"""Sent inside the transaction with `user`: their role, address or right to be here has changed."""
+from crm.staff.signin_models import Invitation, StaffSession
 
 ACCESS = ("role", "is_active", "email")
 
@@ -49,5 +48,32 @@ def sign_out(user: User, *, but: str = "") -> int:
     rows = StaffSession.objects.filter(user=user).exclude(session_key=but)
     ended, _kinds = Session.objects.filter(pk__in=list(rows.values_list("session_key", flat=True))).delete()
     rows.delete()
-    access_changed.send(User, user=user)
     return ended
+
+
+@transaction.atomic
+def access_changed(user: User, changed: set[str], *, by: User) -> None:
+    """Role, address or state of a user are others now: they sign in again (unless they changed it), and by no link or
+    account at the provider that was made for what they were before.
+    """
+    Invitation.objects.filter(user=user, used_at=None).delete()
+    if "email" in changed:
+        unlink(user)
+    if user.pk != by.pk:
+        sign_out(user)
+
+
+@transaction.atomic
+def unlink(user: User) -> int:
+    """End single sign-on of a user until the provider vouches for their address again; how many links there were."""
+    links = SocialAccount.objects.filter(user=user)
+    number = links.count()
+    if number:
+        links.delete()
+        log.record("sso_unlinked", user)
+    return number
+
+
+def is_linked(user: User) -> bool:
+    """Whether a user has signed in by the company's provider."""
+    return bool(SocialAccount.objects.filter(user=user).exists())

@@ -81,6 +81,14 @@ def address_of(request: HttpRequest) -> str | None:
     return _valid(request.META.get("REMOTE_ADDR", ""))
 
 
+def block_of(request: HttpRequest) -> str:
+    """Where a request comes from, as it is counted: an IPv4 address, or the network that IPv6 gives to one customer."""
+    address = address_of(request)
+    if address is None or ":" not in address:
+        return address or "nowhere"
+    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+
+
 def _valid(text: str) -> str | None:
     try:
         return str(ipaddress.ip_address(text))

@@ -79,6 +79,7 @@ class User(AbstractBaseUser, PermissionsMixin):
             ("use_administration", "Can use the administration"),
             ("see_everything", "Can see every contact and conversation"),
             ("look_as_others", "Can look at the inbox as somebody else"),
+            ("moderate", "Can change and delete what others made"),
             ("see_addresses", "Can see phones and e-mail addresses in full"),
         ]
         constraints: ClassVar = [
@@ -89,14 +90,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.name or self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """With the group of their role."""
+        super().save(*args, **kwargs)
+        if "role" in (kwargs.get("update_fields") or ("role",)):
+            roles.join_groups(self)
+
     def get_full_name(self) -> str:
         """Django's word for the name."""
         return self.name
-
-    @property
-    def is_manager(self) -> bool:
-        """Managers see everything."""
-        return self.role == Role.MANAGER
 
     @property
     def is_staff(self) -> bool:

@@ -10,19 +10,18 @@ from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
 from django.http import HttpRequest
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from django.utils.translation import gettext as _
 
 from crm.audit import log
-from crm.foundation import clock, mail
-from crm.staff import lockout, members, sessions
+from crm.foundation import clock
+from crm.staff import letters, lockout, members, sessions
 from crm.staff.lockout import TooManyTries
+from crm.staff.middleware import block_of
 from crm.staff.models import ApiToken, User
-from crm.staff.signin import block_of, note
+from crm.staff.signin import note
 from crm.staff.signin_models import Invitation
 
 INVITATION_DAYS = 7
@@ -53,7 +52,7 @@ def invite(user: User, *, by: User, request: HttpRequest) -> str:
     Invitation.objects.create(user=user, made_by=by, digest=_digest(text), expires_at=ends)
     log.record("invited", user, changes={"role": [None, user.role]})
     link = _link(request, "account_invitation", user, text)
-    _post(user, "invitation", link=link, by=by.name, days=INVITATION_DAYS)
+    letters.post(user, "invitation", link=link, by=by.name, days=INVITATION_DAYS)
     return link
 
 
@@ -84,7 +83,7 @@ def send_reset_link(request: HttpRequest, email: str) -> None:
     except TooManyTries:
         is_there = False
     link = _link(request, "account_reset_password", whose, reset_tokens.make_token(whose))
-    _post(whose, "reset", link=link, only_if=is_there)
+    letters.post(whose, "reset", link=link, only_if=is_there)
     note(request, "reset_asked", email)
 
 
@@ -95,6 +94,7 @@ def reset(user: User, password: str) -> None:
     Invitation.objects.filter(user=user, used_at=None).delete()
     members.sign_out(user)
     log.record("password_reset", user, by=user)
+    letters.post(user, "password_changed")
 
 
 @transaction.atomic
@@ -106,6 +106,7 @@ def change(request: HttpRequest, user: User, password: str, *, revoke_tokens: bo
     sessions.moved(old_key, request.session.session_key or "")
     members.sign_out(user, but=request.session.session_key or "")
     log.record("password_changed", user)
+    letters.post(user, "password_changed")
     if revoke_tokens:
         for token in ApiToken.objects.filter(user=user, revoked_at=None).order_by("pk"):
             token.revoked_at = clock.real()
@@ -130,12 +131,3 @@ def _digest(text: str) -> str:
 def _link(request: HttpRequest, name: str, user: User, token: str) -> str:
     path = reverse(name, args=[urlsafe_base64_encode(force_bytes(user.pk)), token])
     return settings.PUBLIC_URL + path if settings.PUBLIC_URL and not settings.DEMO else request.build_absolute_uri(path)
-
-
-def _post(user: User, name: str, *, only_if: bool = True, **values: Any) -> None:
-    """A letter in the language of who gets it; written in any case, sent only if it may be."""
-    with translation.override(user.language):
-        subject = {"invitation": _("You are invited to Ventanilla"), "reset": _("A new password for Ventanilla")}[name]
-        text = render_to_string(f"account/mail/{name}.txt", {"name": user.name, **values})
-    if only_if:
-        mail.post(user.email, subject, text)

@@ -1,8 +1,10 @@
 """What each role may do: its permissions, and the Django group of its name that `migrate` keeps in line with them."""
 
 import functools
+from typing import Any
 
 from django.apps import apps
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +28,7 @@ MORE_WORDS = {
     "crm.see_everything": _("see every contact and conversation"),
     "crm.look_as_others": _("look at the inbox as somebody else"),
     "crm.see_addresses": _("see phones and e-mail addresses in full"),
+    "crm.moderate": _("delete others' notes, change the saved views of teams"),
 }
 # Nobody writes the audit log by hand, nor changes what people said of consent.
 NEVER = frozenset(
@@ -100,6 +103,24 @@ def write_groups() -> None:
             wanted = {known[name] for name in permissions_of(role) if name in known}
             if wanted != set(group.permissions.values_list("pk", flat=True)):
                 group.permissions.set(wanted)
+
+
+def join_groups(user: Any = None) -> None:
+    """Put a user, or whoever is not there yet, into the group of their role and no other: for whoever asks who is in
+    it. Rights come by the role all the same.
+    """
+    people: Any = get_user_model()._default_manager.all()
+    members: Any = people.model.groups.through
+    wrong = members._default_manager.exclude(group__name=models.F("user__role"))
+    outside = people.exclude(groups__name=models.F("role"))
+    if user is not None:
+        wrong, outside = wrong.filter(user=user), outside.filter(pk=user.pk)
+    with transaction.atomic():
+        wrong.delete()
+        lacking = list(outside.values_list("pk", "role"))
+        groups = dict(Group.objects.values_list("name", "pk")) if lacking else {}
+        rows = [members(user_id=pk, group_id=groups[role]) for pk, role in lacking if role in groups]
+        members._default_manager.bulk_create(rows, ignore_conflicts=True)
 
 
 def described(role: str) -> list[str]:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.audit import log
 from crm.foundation.secrets import InvalidToken, key_ring
-from crm.staff import lockout, members
+from crm.staff import letters, lockout, members
 from crm.staff.models import User
 
 logger = structlog.get_logger(__name__)
@@ -25,8 +25,8 @@ CODE_SECONDS = 120  # longer than a code lives, clocks that go wrong included
 
 
 def is_required_of(user: Any) -> bool:
-    """Whether this user's role needs a second factor."""
-    return bool(settings.MANAGERS_NEED_SECOND_FACTOR and getattr(user, "is_manager", False))
+    """Whether this user's role needs a second factor: who may enter the administration."""
+    return bool(settings.MANAGERS_NEED_SECOND_FACTOR and user.is_staff)
 
 
 def lacks(user: Any, session: Any) -> bool:
@@ -45,11 +45,14 @@ def factors_of(user: User) -> int:
 
 
 def changed(request: HttpRequest, user: User, authenticator: Authenticator, action: str) -> None:
-    """A factor of one's own has come or gone: write it down and end all other sessions."""
+    """A factor of one's own has come or gone: write it down and end all other sessions, or neither."""
     if request.user.pk == user.pk and authenticator.type in FACTORS and action == "second_factor_added":
         passed(request)
-    log.record(action, user, changes={"factor": [None, str(authenticator.type)]})
-    members.sign_out(user, but=request.session.session_key or "")
+    with transaction.atomic():
+        log.record(action, user, changes={"factor": [None, str(authenticator.type)]})
+        members.sign_out(user, but=request.session.session_key or "")
+        if authenticator.type in FACTORS and action == "second_factor_removed":
+            letters.post(user, "factor_removed")
 
 
 @transaction.atomic
@@ -59,6 +62,8 @@ def remove_all(user: User) -> int:
     Authenticator.objects.filter(user=user).delete()
     members.sign_out(user)
     log.record("second_factor_removed", user, changes={"factor": [number, 0]})
+    if number:
+        letters.post(user, "factor_removed")
     return number
 
 

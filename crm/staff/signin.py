@@ -1,11 +1,12 @@
 """Signing in: how often one may try, which browsers are known, where one lands, and what is written down."""
 
-import ipaddress
 import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import is_reauthentication_required
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.contrib import auth, messages
 from django.core import signing
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from crm.audit import log
 from crm.staff import lockout, secondfactor
 from crm.staff.lockout import Counted, TooManyTries
-from crm.staff.middleware import address_of
+from crm.staff.middleware import address_of, block_of
 from crm.staff.models import User
 
 SIGNED_IN_AT = "signed_in_at"  # in the session: when somebody last proved who they are, seconds since 1970
@@ -46,29 +47,36 @@ def check_password(request: HttpRequest, email: str, password: str) -> User | No
 
 
 def note(request: HttpRequest, action: str, email: str) -> None:
-    """Record a failure: once in five minutes for an account and address, and not more than a log can bear."""
+    """Record a failure: once in five minutes for an account and address, and not more than a log can bear, which is
+    counted for each account by itself and for all addresses that are nobody's together.
+    """
     where = address_of(request) or ""
     if not lockout.is_first(action, f"{email} {where}", lockout.FIVE_MINUTES):
         return
+    user = User.objects.filter(email=email).first()
     try:
-        lockout.count((NOTED, action))
+        lockout.count((NOTED, f"{action} {user.pk if user else 'nobody'}"))
     except TooManyTries:
         return
-    log.record(action, User.objects.filter(email=email).first())
+    log.record(action, user)
 
 
-def block_of(request: HttpRequest) -> str:
-    """Where a request comes from, as it is counted: an IPv4 address, or the network that IPv6 gives to one customer."""
-    address = address_of(request)
-    if address is None or ":" not in address:
-        return address or "nowhere"
-    return str(ipaddress.ip_network(f"{address}/64", strict=False))
+def proved(request: HttpRequest, response: HttpResponse, user: User) -> None:
+    """Somebody came by a link that only they got: their wrong passwords are forgiven, and the browser is known."""
+    lockout.forget(_tries(request, user.email)[:1])
+    make_known(request, response, user)
 
 
 def is_recent(request: HttpRequest) -> bool:
     """Whether the person has shown lately who they are, by signing in or by password, code or passkey."""
     at = request.session.get(SIGNED_IN_AT, 0)
     return 0 <= time.time() - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def ask_who_it_is(request: HttpRequest) -> None:
+    """Raises ReauthenticationRequired, which leads to the proof and back, if that was too long ago."""
+    if request.user.is_authenticated and is_reauthentication_required(request, app="crm.staff"):
+        raise ReauthenticationRequired
 
 
 def _tries(request: HttpRequest, email: str) -> list[Counted]:
@@ -113,7 +121,7 @@ class AccountAdapter(DefaultAccountAdapter):
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Managers land in the administration, agents in the inbox, integrators at their account."""
         user: Any = request.user
-        if user.is_manager:
+        if user.is_staff:
             return resolve_url("admin:index")
         return resolve_url(settings.LOGIN_REDIRECT_URL if user.may_use_desk else "account")
 

@@ -1,9 +1,18 @@
 """The forms of signing in and of one's account."""
 
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base.forms import AuthenticateForm, ReauthenticateForm
+from allauth.mfa.webauthn.forms import (
+    AddWebAuthnForm,
+    AuthenticateWebAuthnForm,
+    LoginWebAuthnForm,
+    ReauthenticateWebAuthnForm,
+)
 from django import forms
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest
@@ -56,6 +65,45 @@ class CodeAgainForm(ReauthenticateForm):
     """The same when somebody shows again who they are."""
 
     clean_code = CodeForm.clean_code
+
+
+class _Credential:
+    """A form with what a passkey answered: of another shape than browsers send, it is a wrong answer and no failure."""
+
+    def clean_credential(self) -> Any:
+        """What the parser stumbles over depends on what is missing or bent."""
+        with _wrong_if_bent():
+            whole: Any = super()
+            return whole.clean_credential()
+
+
+class PasskeySignInForm(_Credential, LoginWebAuthnForm):
+    """A passkey alone."""
+
+
+class PasskeyForm(_Credential, AuthenticateWebAuthnForm):
+    """A passkey as the second step."""
+
+
+class PasskeyAgainForm(_Credential, ReauthenticateWebAuthnForm):
+    """A passkey when somebody shows again who they are."""
+
+
+class NewPasskeyForm(AddWebAuthnForm):
+    """A passkey to keep."""
+
+    def clean(self) -> Any:
+        """As above."""
+        with _wrong_if_bent():
+            return super().clean()
+
+
+@contextmanager
+def _wrong_if_bent() -> Iterator[None]:
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, struct.error) as error:
+        raise get_adapter().validation_error("incorrect_code") from error
 
 
 class ForgottenForm(forms.Form):

@@ -2,9 +2,14 @@
 
 from collections.abc import Callable
 
+from allauth.account.adapter import get_adapter
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, resolve_url
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 
 from crm.staff import secondfactor, sessions
 from crm.staff.account_views import too_many
@@ -29,5 +34,18 @@ class SignInMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Tried too often, on whatever page."""
-        return too_many(request, exception.wait) if isinstance(exception, TooManyTries) else None
+        """Tried too often, on whatever page; or to show again who one is, before allauth keeps what was sent."""
+        if isinstance(exception, TooManyTries):
+            return too_many(request, exception.wait)
+        return _ask_again(request) if isinstance(exception, ReauthenticationRequired) else None
+
+
+def _ask_again(request: HttpRequest) -> HttpResponse:
+    """To the proof and back to the page. A form is filled in again: allauth would keep it whole in the session, a new
+    password in clear included.
+    """
+    if request.method == "POST":
+        messages.error(request, _("Show first who you are, then do it again: nothing has been saved yet."))
+    ways = get_adapter().get_reauthentication_methods(request.user)
+    where = ways[0]["url"] if ways else resolve_url(settings.LOGIN_URL)
+    return redirect(f"{where}?{urlencode({'next': request.get_full_path()})}")

@@ -1,18 +1,19 @@
 """Signing in at the company's own provider (OpenID Connect): for people who are here already, by a verified address."""
 
-from typing import Any
+from typing import Any, NoReturn
 
 import structlog
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from crm.audit import log as audit
-from crm.staff import signin
+from crm.staff import letters, signin
 from crm.staff.models import User
 
 log = structlog.get_logger(__name__)
@@ -36,8 +37,10 @@ class SocialAdapter(DefaultSocialAccountAdapter):
         if user is None:
             signin.note(request, "sign_in_failed", email)
             self._refuse(request, _("There is no account for you here. Ask a manager for an invitation."))
-        sociallogin.connect(request, user)
-        audit.record("sso_linked", user, by=user)
+        with transaction.atomic():
+            sociallogin.connect(request, user)
+            audit.record("sso_linked", user, by=user)
+            letters.post(user, "sso_linked")
 
     def on_authentication_error(self, request: HttpRequest, provider: Any, *args: Any, **kwargs: Any) -> None:
         """Back to the sign-in page with a sentence."""
@@ -48,6 +51,6 @@ class SocialAdapter(DefaultSocialAccountAdapter):
     def _is_verified(self, address: Any) -> bool:
         return address.verified is True or bool(settings.OIDC.get("trusts_email"))
 
-    def _refuse(self, request: HttpRequest, sentence: str) -> None:
+    def _refuse(self, request: HttpRequest, sentence: str) -> NoReturn:
         messages.error(request, sentence)
         raise ImmediateHttpResponse(redirect(settings.LOGIN_URL))

@@ -6,7 +6,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from crm.foundation import throttle
-from crm.staff.middleware import address_of
+from crm.staff.middleware import block_of
 from crm.staff.models import ApiToken
 
 
@@ -22,8 +22,8 @@ class TooOften(exceptions.Throttled):
 
 
 def check_address(request: Request) -> None:
-    """Count a request by where it comes from; raises TooOften."""
-    _check(f"api:address:{address_of(request)}", settings.API_PER_ADDRESS)
+    """Count a request by where it comes from (of IPv6 a /64); raises TooOften."""
+    _check(f"api:address:{block_of(request)}", settings.API_PER_ADDRESS)
 
 
 def check_token(token: ApiToken) -> None:

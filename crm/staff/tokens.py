@@ -5,6 +5,9 @@ import hashlib
 import secrets
 from collections.abc import Iterable
 
+from django.db import transaction
+
+from crm.audit import log
 from crm.foundation import clock
 from crm.staff.models import ApiToken, User
 
@@ -45,9 +48,11 @@ def issue(user: User, scopes: Iterable[str], *, name: str = "", expires_at: dt.d
     if unknown or not scopes:
         raise ValueError(f"Unknown scope {', '.join(unknown)!r}: use some of {', '.join(SCOPES)}.")
     text = PREFIX + secrets.token_urlsafe(30)
-    ApiToken.objects.create(
-        user=user, name=name, prefix=text[:8], digest=digest(text), scopes=scopes, expires_at=expires_at
-    )
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            user=user, name=name, prefix=text[:8], digest=digest(text), scopes=scopes, expires_at=expires_at
+        )
+        log.created(token)
     return text
 
 
@@ -63,8 +68,8 @@ def find(text: str) -> ApiToken | None:
 
 
 def opens(token: ApiToken, resource: str, verb: str) -> bool:
-    """Whether the scopes of a token allow to `read` or `write` a resource."""
-    return bool({verb, f"{resource}:{verb}"} & set(token.scopes))
+    """Whether the scopes of a token allow to `read` or `write` a resource; never one that nobody knows."""
+    return resource in RESOURCES and bool({verb, f"{resource}:{verb}"} & set(token.scopes))
 
 
 def hides_addresses(token: ApiToken) -> bool:

@@ -9,7 +9,7 @@ from allauth.socialaccount.providers.openid_connect import views as oidc
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_safe
 
 from crm.staff import account_views as views
 
@@ -19,7 +19,7 @@ urlpatterns = [
     path("logout/", LogoutView.as_view(), name="account_logout"),
     path("code/", mfa.authenticate, name="mfa_authenticate"),
     path("passkey/", never_cache(passkeys.login_webauthn), name="mfa_login_webauthn"),
-    path("oidc/<slug:provider_id>/login/", require_POST(oidc.login), name="openid_connect_login"),
+    path("oidc/<slug:provider_id>/login/", views.leave_for_provider, name="openid_connect_login"),
     path("oidc/<slug:provider_id>/login/callback/", require_safe(oidc.callback), name="openid_connect_callback"),
     path("forgotten/", views.forgotten, name="account_forgotten"),
     path("reset/<uidb64>/<token>/", views.ResetView.as_view(), name="account_reset_password"),

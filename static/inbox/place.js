@@ -45,9 +45,15 @@ function showError(words) {
   line.hidden = !words;
 }
 
+/** What is wrong with the link, "" if nothing. */
+function trouble() {
+  const text = fields.link.value.trim();
+  return !text || read(text) ? "" : t(/^https?:\/\/\S+$/.test(text) ? "place_short" : "place_unread");
+}
+
 function onLink() {
   const { link, latitude, longitude, name } = fields, found = read(link.value);
-  showError(found || !link.value.trim() ? "" : t(/^https?:\/\/\S+$/.test(link.value.trim()) ? "place_short" : "place_unread"));
+  showError(trouble());
   if (!found) return;
   latitude.value = found.latitude;
   longitude.value = found.longitude;
@@ -59,8 +65,9 @@ function send(event) {
   const place = { latitude: degrees(fields.latitude, 90), longitude: degrees(fields.longitude, 180), name: fields.name.value.trim(), address: fields.address.value.trim() };
   const wrong = [fields.latitude, fields.longitude].find((field) => field.getAttribute("aria-invalid") === "true");
   if (wrong) {
-    showError(t("place_missing"));
-    wrong.focus();
+    const line = fields.latitude.value || fields.longitude.value ? "" : trouble();
+    showError(line || t("place_missing"));
+    (line ? fields.link : wrong).focus();
     return;
   }
   dialog().close();

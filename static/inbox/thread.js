@@ -50,6 +50,7 @@ function showPlace() {
 }
 
 export function onScroll() {
+  if (!log) return; // closed between the scroll and its news
   if (!stuck || log.scrollHeight === height) stuck = isWhole() && distance() <= NEAR; // what grew by itself is followed, not left
   height = log.scrollHeight;
   if (stuck && unseen) { unseen = 0; markRead(); }

@@ -1,6 +1,8 @@
 """The administration in a browser: pages, menu, theme and language, two people at one form; nothing from elsewhere."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -11,6 +13,8 @@ from tests.browser.watching import OpenContext, Watch
 
 pytestmark = pytest.mark.browser
 
+OpenAdmin = Callable[..., Page]
+
 PAGES = (
     "/admin/", "/admin/crm/contact/", "/admin/crm/contact/@/change/", "/admin/crm/tag/@/change/", "/admin/crm/user/",
     "/admin/crm/user/@/change/", "/admin/crm/team/@/change/", "/admin/crm/apitoken/add/", "/admin/crm/auditentry/",
@@ -20,19 +24,22 @@ LEFT_TO_UNFOLD = {"rules": {name: {"enabled": False} for name in ("region", "lan
 
 
 @pytest.fixture
-def marta(open_context: OpenContext, sessions: dict) -> Page:
-    """A manager's page, wide enough for the menu."""
-    context = open_context(storage_state=sessions.get(MARTA), viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.goto("/admin/")
-    if MARTA not in sessions:
-        page.locator("[name=username]").fill(MARTA)
-        page.locator("[name=password]").fill(PASSWORD)
-        page.get_by_test_id("login-submit").click()
-        page.wait_for_url(lambda url: "/accounts/" not in url)
+def open_admin(open_context: OpenContext, desks: Any) -> OpenAdmin:
+    """Opens the administration as a manager, in a window of that width."""
+
+    def opened(width: int = 1440) -> Page:
+        page = open_context(viewport={"width": width, "height": 900}).new_page()
+        desks.sign_in(page, MARTA, PASSWORD)
         page.goto("/admin/")
-        sessions[MARTA] = context.storage_state()
-    return page
+        return page
+
+    return opened
+
+
+@pytest.fixture
+def marta(open_admin: OpenAdmin) -> Page:
+    """A manager's page, wide enough for the menu."""
+    return open_admin()
 
 
 def choose(page: Page, name: str) -> None:

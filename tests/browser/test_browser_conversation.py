@@ -236,6 +236,8 @@ def test_a_place_from_a_link_reaches_the_customer(open_desk: OpenDesk, simulatio
     ana = with_customer(open_desk, customer)
     field, error = lambda name: ana.page.get_by_test_id(f"place-{name}"), ana.page.get_by_test_id("place-error")
     ana.page.get_by_test_id("place").click()
+    field("link").press_sequentially("https://maps.app.goo.gl/AbC\n")  # sent too early: what to do about it is said
+    expect(field("link")).to_be_focused()
     for line, latitude, longitude in (
         ("https://www.openstreetmap.org/?mlat=40.4138&mlon=-3.6921#map=16/40.5/-3.5", "40.4138", "-3.6921"),
         ("https://www.openstreetmap.org/#map=16/40.5/-3.5", "40.5", "-3.5"),
@@ -248,8 +250,6 @@ def test_a_place_from_a_link_reaches_the_customer(open_desk: OpenDesk, simulatio
         expect(field("latitude")).to_have_value(latitude)
         expect(field("longitude")).to_have_value(longitude)
     expect(field("name")).to_have_value("Museo del Prado")
-    field("link").fill("https://maps.app.goo.gl/AbC")
-    expect(error).not_to_be_empty()
     field("link").fill("junto al parque")
     expect(error).to_contain_text("40.4168")
     field("latitude").fill("95")

@@ -2,16 +2,22 @@
 doubt settled; in both themes and on a phone.
 """
 
+# ruff: noqa: F811 (fixtures)
+
 import re
-from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.desks import MARTA, PASSWORD
-from tests.browser.test_browser_administration import LEFT_TO_UNFOLD, choose, first_of
-from tests.browser.watching import OpenContext
+from tests.browser.test_browser_administration import (  # noqa: F401 (fixtures)
+    LEFT_TO_UNFOLD,
+    OpenAdmin,
+    choose,
+    first_of,
+    marta,
+    open_admin,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -20,32 +26,6 @@ PAGES = (
     "/admin/", f"{LISTS}conversation/@/change/", f"{LISTS}message/@/change/", f"{LISTS}inbox/@/setup/",
     f"{LISTS}whatsappaccount/@/change/", f"{LISTS}sendfence/",
 )  # fmt: skip
-OpenAdmin = Callable[..., Page]
-
-
-@pytest.fixture
-def open_admin(open_context: OpenContext, sessions: dict) -> OpenAdmin:
-    """Opens the overview as a manager, in a window of that width."""
-
-    def opened(width: int = 1440) -> Page:
-        context = open_context(storage_state=sessions.get(MARTA), viewport={"width": width, "height": 900})
-        page = context.new_page()
-        page.goto("/admin/")
-        if MARTA not in sessions:
-            page.locator("[name=username]").fill(MARTA)
-            page.locator("[name=password]").fill(PASSWORD)
-            page.get_by_test_id("login-submit").click()
-            page.wait_for_url(lambda url: "/accounts/" not in url)
-            page.goto("/admin/")
-            sessions[MARTA] = context.storage_state()
-        return page
-
-    return opened
-
-
-@pytest.fixture
-def marta(open_admin: OpenAdmin) -> Page:
-    return open_admin()
 
 
 def fits(page: Page) -> bool:

@@ -16,6 +16,7 @@ PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touc
 DEVICE = """
 window.shown = [];
 Object.defineProperty(Document.prototype, "hidden", { get: () => Boolean(window.away) });
+Object.defineProperty(Notification, "permission", { get: () => "granted" });
 if (window.ServiceWorkerRegistration) {
   ServiceWorkerRegistration.prototype.showNotification = (title, { body }) => { window.shown.push([title, body]); };
 }

@@ -90,6 +90,7 @@ def check(answer, what):
         assert body["detail"], what
 
 
+@pytest.mark.covers("P09")
 @pytest.mark.sqlite_too
 @pytest.mark.parametrize(("method", "path", "fields"), [
     *(("post", path, fields) for path, fields in FIELDS.items()),
@@ -106,6 +107,7 @@ def test_no_body_breaks_a_route(api, world, method, path, fields):
         check(api.send(method, path, b'{"name": "x"}', content_type), (path, content_type))
 
 
+@pytest.mark.covers("P09", "P11")
 @pytest.mark.sqlite_too
 @pytest.mark.parametrize(("path", "names"), QUERIES.items())
 def test_no_query_breaks_a_list(api, world, path, names):

@@ -41,6 +41,7 @@ def test_what_cannot_be_kept_is_refused_with_the_name_of_the_field(api, field, v
     assert CannedAnswer.objects.count() == 1
 
 
+@pytest.mark.covers("P03")
 def test_agents_read_those_of_their_teams_and_change_none(api):
     team = TeamFactory()
     for shortcut, owner in (("all", None), ("ours", team.pk), ("theirs", TeamFactory().pk)):

@@ -88,6 +88,7 @@ def test_a_poller_misses_nothing(api, manager):
     assert quiet.pk in ids(api.get("conversations/", updated_after=iso(long_ago)))
 
 
+@pytest.mark.covers("P03", "P04")
 def test_agents_see_what_their_role_shows_and_404_for_the_rest():
     team = TeamFactory()
     open_inbox, closed_inbox = InboxFactory(teams=[team], name="Sales"), InboxFactory()
@@ -114,6 +115,14 @@ def test_agents_see_what_their_role_shows_and_404_for_the_rest():
     assert api.post("inboxes/", {"name": "x"}).status_code == 405
     restricted = Integrator(UserFactory(restricted=True, teams=[team]))
     assert ids(restricted.get("conversations/")) == []
+
+
+@pytest.mark.sqlite_too
+def test_who_gives_to_a_team_leaves_the_person_a_colleague_has_just_named(manager):
+    row, agent, team = ConversationFactory(), UserFactory(role="manager"), TeamFactory()
+    as_it_was = Conversation.objects.select_related("assignee").get(pk=row.pk)
+    threads.assign(row, by=manager, assignee=agent)
+    assert threads.assign(as_it_was, by=manager, team=team).assignee == agent
 
 
 def test_assigning_changes_what_was_sent_and_answers_with_the_conversation(api):

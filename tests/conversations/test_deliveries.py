@@ -65,6 +65,7 @@ def left_by(bodies, inbox):
 
 
 @pytest.mark.parametrize("highest", ["sent", "delivered", "read", "played"])
+@pytest.mark.covers("F17")
 def test_every_order_of_the_ladder_ends_at_its_top_with_all_times(inbox, highest):
     sent_message(inbox)
     steps = [news(state, index) for index, state in enumerate(STATES[: STATES.index(highest) + 1])]
@@ -74,6 +75,7 @@ def test_every_order_of_the_ladder_ends_at_its_top_with_all_times(inbox, highest
     assert left_by(steps, inbox)[1 : len(steps) + 1] == tuple(at(T0 + index) for index in range(len(steps)))
 
 
+@pytest.mark.covers("F17")
 def test_a_failure_among_the_steps_ends_the_same_in_every_order(inbox):
     sent_message(inbox)
     steps = [news("sent"), news("failed", 2), news("delivered", 3), news("read", 4)]
@@ -93,6 +95,7 @@ def test_a_failure_among_the_steps_ends_the_same_in_every_order(inbox):
         ("read", "sent", "read"),
     ],
 )
+@pytest.mark.covers("F17")
 def test_a_later_word_never_lowers_the_status(inbox, first, then, ends):
     message = sent_message(inbox)
     arrive(inbox, news(first, 1), news(then, 2))
@@ -100,6 +103,7 @@ def test_a_later_word_never_lowers_the_status(inbox, first, then, ends):
     assert message.status == ends
 
 
+@pytest.mark.covers("F17")
 def test_a_failure_keeps_its_reason_whatever_follows(inbox):
     message = sent_message(inbox)
     arrive(inbox, news("failed", 1), news("delivered", 2))
@@ -115,6 +119,7 @@ def test_of_two_failures_the_first_names_the_cause_in_either_order(inbox):
         assert left_by(order, inbox)[-3] == "131049"
 
 
+@pytest.mark.covers("F17")
 def test_the_same_status_twice_keeps_the_earlier_time(inbox):
     message = sent_message(inbox)
     arrive(inbox, news("read", 9), news("read", 3), news("read", 6))
@@ -158,6 +163,7 @@ def echo():
     return body(change("smb_message_echoes", message_echoes=[item | {"text": {"body": "Nuestra"}}]))
 
 
+@pytest.mark.covers("F16")
 def test_updates_before_their_message_end_as_if_they_came_after(inbox):
     early = [
         news("read", 5),
@@ -178,6 +184,7 @@ def test_updates_before_their_message_end_as_if_they_came_after(inbox):
     assert not ParkedUpdate.objects.filter(applied_at=None).exists()
 
 
+@pytest.mark.covers("F16")
 def test_a_status_for_a_message_nobody_knows_waits_and_stays(inbox):
     (event,) = arrive(inbox, news("sent"))
     assert (event.state, landings(event)) == ("processed", [("status:sent", "parked")])
@@ -185,6 +192,7 @@ def test_a_status_for_a_message_nobody_knows_waits_and_stays(inbox):
     assert ParkedUpdate.objects.get().applied_at is None
 
 
+@pytest.mark.covers("F16")
 def test_a_parked_status_is_swept_up_when_its_message_is_there(inbox):
     arrive(inbox, news("delivered", 3))
     message = sent_message(inbox)  # committed at the same moment: neither saw the other
@@ -200,6 +208,7 @@ def in_flight(inbox, state="sending"):
 
 
 @pytest.mark.parametrize("state", ["sending", "unknown"])
+@pytest.mark.covers("F16")
 def test_a_status_with_our_reference_settles_what_has_no_wamid_yet(inbox, state):
     message, attempt = in_flight(inbox, state)
     arrive(inbox, statuses(status("ours", "sent", T0, biz_opaque_callback_data=str(attempt.reference))))
@@ -226,6 +235,7 @@ def test_a_reference_of_another_system_is_just_parked(inbox, reference):
     assert message.external_id is None
 
 
+@pytest.mark.covers("F17")
 def test_hundreds_of_shuffled_statuses_of_many_messages_end_the_same(inbox):
     conversation = sent_message(inbox, "m0").conversation
     for index in range(1, 8):

@@ -66,6 +66,7 @@ def echo(external_id, moment):
 @pytest.mark.parametrize(
     "timestamp", [0, "0", -1, "-5", "", "soon", None, True, 10**15, "9" * 40, 1.5, {}, "१२३", "1e9"]
 )
+@pytest.mark.covers("F19")
 def test_a_message_whose_time_makes_no_sense_stands_where_it_arrived(inbox, now, timestamp):
     arrive(inbox, messages(text("w") | {"timestamp": timestamp}))
     message = only_message()
@@ -74,6 +75,7 @@ def test_a_message_whose_time_makes_no_sense_stands_where_it_arrived(inbox, now,
     assert only_conversation().window_expires_at == message.sort_at + DAY
 
 
+@pytest.mark.covers("F19")
 def test_a_message_without_any_time_is_stored(inbox):
     item = text("w")
     del item["timestamp"]
@@ -83,11 +85,13 @@ def test_a_message_without_any_time_is_stored(inbox):
 
 @pytest.mark.parametrize("unit", [1, 1000])
 @pytest.mark.parametrize("written", [int, str])
+@pytest.mark.covers("F19")
 def test_seconds_and_milliseconds_as_number_or_text_are_the_same_moment(inbox, now, unit, written):
     arrive(inbox, messages(text("w") | {"timestamp": written(seconds(now - HOUR) * unit)}))
     assert only_message().provider_time == only_message().sort_at == now - HOUR
 
 
+@pytest.mark.covers("F19")
 def test_a_message_from_ten_years_ago_is_shown_there_and_opens_no_window_now(inbox, now):
     arrive(inbox, said("w", now - YEARS))
     assert only_message().sort_at == now - YEARS
@@ -95,6 +99,7 @@ def test_a_message_from_ten_years_ago_is_shown_there_and_opens_no_window_now(inb
     assert only_conversation().window_state(now) == "closed"
 
 
+@pytest.mark.covers("F19")
 def test_a_message_from_ten_years_ahead_keeps_its_time_but_stands_where_it_arrived(inbox, now):
     arrive(inbox, said("w", now + YEARS))
     message, conversation = only_message(), only_conversation()
@@ -105,11 +110,13 @@ def test_a_message_from_ten_years_ahead_keeps_its_time_but_stands_where_it_arriv
     assert only_conversation().last_message_id == Message.objects.get(external_id="w.2").pk
 
 
+@pytest.mark.covers("F19")
 def test_the_window_counts_from_the_earlier_of_their_clock_and_ours(inbox, now):
     arrive(inbox, said("w", now + HOUR / 4))
     assert only_conversation().window_expires_at == only_message().created_at + DAY
 
 
+@pytest.mark.covers("F19")
 def test_the_window_never_moves_back(inbox, now):
     arrive(inbox, said("w.2", now - HOUR), said("w.1", now - 5 * HOUR))
     assert only_conversation().window_expires_at == now - HOUR + DAY
@@ -281,6 +288,7 @@ class Boom(ValueError):
     pass
 
 
+@pytest.mark.covers("G21")
 @pytest.mark.parametrize("failing", [None, "record", "resolve", "database"])
 def test_logs_never_carry_words_names_or_numbers(inbox, monkeypatch, capfd, caplog, failing):
     def fails(*args, **kwargs):

@@ -103,6 +103,7 @@ def test_what_cannot_be_sent_is_refused_with_a_sentence(api, row, body, expected
     assert not Message.objects.exists()
 
 
+@pytest.mark.covers("P05")
 def test_a_message_of_another_conversation_is_not_quoted(api, row):
     other = MessageFactory()
     assert code(api.post(f"conversations/{row.pk}/messages/", {"text": "x", "reply_to": other.pk})) == (409, "reply_to")
@@ -210,6 +211,7 @@ def test_the_list_runs_from_the_newest_and_shows_who_wrote(api, row):
     assert api.get(path, created_after="2100-01-01").json()["results"] == []
 
 
+@pytest.mark.covers("M08")
 def test_a_deleted_message_shows_nothing_of_what_it_said(api, row):
     message = MessageFactory(conversation=row, kind="image", payload={"a": 1}, revoked_at=clock.now())
     Attachment.objects.create(conversation=row, message=message, kind="image", state="stored")

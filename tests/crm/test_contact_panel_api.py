@@ -145,6 +145,7 @@ def test_notes_are_written_by_all_changed_by_their_author_deleted_by_managers_to
         assert ana.post(f"contacts/{contact.pk}/notes/", {"text": text}).status_code == 400
 
 
+@pytest.mark.covers("P04")
 def test_notes_of_somebody_elses_contact_do_not_exist(api):
     contact = ConversationFactory().contact
     note = ContactNote.objects.create(contact=contact, text="secret")

@@ -132,6 +132,7 @@ def test_contacts_cannot_be_deleted(api):
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
 
 
+@pytest.mark.covers("P03")
 def test_an_agent_sees_the_people_of_their_conversations_only():
     team = TeamFactory()
     mine = ConversationFactory(inbox=InboxFactory(teams=[team])).contact
@@ -227,6 +228,7 @@ def test_agents_read_tags_and_do_not_change_them():
         assert "role" in answer.json()["detail"]
 
 
+@pytest.mark.covers("P15")
 def test_nothing_is_allowed_without_a_token_or_with_one_that_is_not_good(api):
     assert Client().get("/api/v1/contacts/").json()["code"] == "not_authenticated"
     anonymous = Client().get("/api/v1/contacts/")

@@ -5,7 +5,8 @@ A new route fails `test_route_matrix.py` until it has its line here:
 - a page or an address of the inbox: `"desk:name": {"GET": THREAD}` in ROUTES, by its methods; the words are below;
 - a model in the administration: `"app_model": "list add change delete history"` in PAGES, what managers may (`view`:
   its page can be read and not saved);
-- an address of the API: `"api:thing-list": {"GET": …}` in ROUTES, with the resource that narrow scopes name before it.
+- an address of the API: `"api:thing-list": {"GET": …}` in ROUTES, with the resource that narrow scopes name before it;
+- what Django never sees: its path in RAW.
 
 The columns are those of WHO. A cell says what comes back: `ok` past the door (whatever the handler then says of the
 input), `in` to the sign-in page, or the status. What takes an argument is asked about the things of `world.py`, which
@@ -89,6 +90,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "api:conversation-tags": of("conversations", {"POST": SEEN}),
     "api:conversation-uploads": of("messages", {"POST": SEEN}),
     "api:conversation-message-list": of("messages", {"GET": SEEN, "POST": SEEN}),
+    "api:conversation-note-list": of("messages", {"GET": SEEN, "POST": SEEN}),
     "api:inbox-list": of("inboxes", READ),
     "api:inbox-detail": of("inboxes", {"GET": "401 ok ok ok 404 ok"}),
     "api:message-detail": of("messages", {"GET": SEEN}),
@@ -120,7 +122,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "api:team-list": of("staff", READ),
     "api:team-detail": of("staff", READ),
     "api:user-list": of("staff", READ),
-    "api:user-detail": of("staff", READ),
+    "api:user-detail": of("staff", {"GET": "401 ok 404 ok ok ok"}),  # a restricted agent sees no colleagues
     "api:webhook-event-list": of("webhook-events", {"GET": SHARED}),
     "api:webhook-event-detail": of("webhook-events", {"GET": SHARED}),
     # the inbox
@@ -234,6 +236,7 @@ ROUTES: dict[str, dict[str, str]] = {
     "admin:crm_segment_row": {"GET": MANAGERS},
     "admin:crm_user_invite": {"GET": MANAGERS, "POST": MANAGERS},
     "admin:crm_user_remove_factors": {"GET": MANAGERS, "POST": MANAGERS},
+    "admin:crm_user_unlink": {"GET": MANAGERS, "POST": MANAGERS},
     "admin:index": {"GET": MANAGERS},
     "admin:search": {"GET": MANAGERS},
     "admin:app_list": {"GET": MANAGERS},
@@ -245,6 +248,20 @@ ROUTES: dict[str, dict[str, str]] = {
     "admin:password_change": {"GET": MANAGERS},
     "admin:password_change_done": {"GET": MANAGERS},
     "admin:": {"GET": "in 403 403 403 403 404"},  # what is not there
+}
+
+# What Django never sees (`raw_routes` and `sockets` of config/asgi.py): a session opens nothing of it but the socket.
+# `GET from afar`: by an address that is not this machine's. A socket's cell is `ok`, or the code it is closed with.
+RAW: dict[str, dict[str, str]] = {
+    "/webhooks/whatsapp/": {
+        "GET": "403 403 403 403 403 403",  # without the verify token
+        "POST": "401 401 401 401 401 401",  # without Meta's signature
+        "PUT": "405 405 405 405 405 405",
+    },
+    "/healthz/": {"GET": PUBLIC, "GET from afar": PUBLIC},
+    "/readyz/": {"GET": PUBLIC, "GET from afar": PUBLIC},  # names and numbers only
+    "/metrics": {"GET": PUBLIC, "GET from afar": "403 403 403 403 403 403"},
+    "ws/inbox/": {"socket": "4401 4403 ok ok ok ok"},
 }
 
 # What a manager may do with each model in the administration; nobody else may do anything.

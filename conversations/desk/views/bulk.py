@@ -12,6 +12,7 @@ from conversations.desk.forms import BadForm, read_pk
 from conversations.desk.gate import DeskRequest, desk_view
 from conversations.desk.queue import UpTo, ViewQuery, ask
 from conversations.messaging.models import Conversation
+from crm.audit import denials
 from crm.foundation import clock
 
 
@@ -25,6 +26,8 @@ def change(request: DeskRequest) -> HttpResponse:
     keys, following = _whole_view(request) if "query" in request.POST else (_named(request), 0)
     action, value = request.POST.get("action", ""), request.POST.get("value", "")
     outcome = bulk.carry_out(request.user, keys, action, value)
+    if outcome.skipped:
+        denials.missed(request, Conversation, pk__in=keys)
     token = bulk.token_of(request.user, action, value, outcome.former)
     return JsonResponse(_told(outcome) | {"undo": token, "next": following})
 

@@ -48,7 +48,7 @@ def answers(request: DeskRequest) -> HttpResponse:
     answer = get_object_or_404(CannedAnswer, pk=pk) if pk else CannedAnswer()
     if request.POST.get("action") == "delete":
         if pk:
-            answer.delete()
+            editing.delete(answer, by=request.user)
         return _dialog(request, done=_("Deleted."))
     team_pk = read_pk(request.POST.get("team", ""))
     wanted = {name: request.POST.get(name, "") for name in ("shortcut", "title", "body")}

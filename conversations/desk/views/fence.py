@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
+from conversations.desk.banner import MAY_LIFT
 from conversations.desk.forms import BadForm
 from conversations.desk.gate import DeskRequest, desk_view
 from conversations.messaging import fence
@@ -13,8 +14,8 @@ from conversations.messaging import fence
 
 @desk_view("POST")
 def lift(request: DeskRequest) -> HttpResponse:
-    """Lift the fence; `waiting` says what becomes of the messages: `send` or `cancel`. Managers only."""
-    if not request.user.has_perm("conversations.change_sendfence"):
+    """Lift the fence; `waiting` says what becomes of the messages: `send` or `cancel`."""
+    if not request.user.has_perm(MAY_LIFT):
         raise PermissionDenied
     waiting = request.POST.get("waiting", "")
     if waiting not in ("send", "cancel"):

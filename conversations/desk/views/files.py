@@ -5,12 +5,12 @@ import uuid
 
 from django.db.models.fields.files import FieldFile
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils.http import content_disposition_header
 
 from conversations.desk import media_list as pictures
 from conversations.desk.forms import read_uuid
-from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view, not_seen
 from conversations.desk.views import sending
 from conversations.messaging import refetching
 from conversations.messaging.models import Attachment
@@ -24,9 +24,10 @@ def attachment(request: DeskRequest, pk: uuid.UUID) -> HttpResponse:
     """The file of an attachment one may see; pictures, sound and film inline, everything else as a download. With
     `rendition` the form of a sound that every browser plays; with `download` never inline.
     """
-    found = get_object_or_404(
-        Attachment.objects.visible_to(request.user).exclude(message__revoked_at__isnull=False), pk=pk
-    )
+    visible = Attachment.objects.visible_to(request.user).exclude(message__revoked_at__isnull=False)
+    found = visible.filter(pk=pk).first()
+    if found is None:
+        raise not_seen(request, Attachment, pk=pk)
     if found.state != Attachment.State.STORED:
         raise Http404
     is_rendition = "rendition" in request.GET and bool(found.rendition)
@@ -67,7 +68,9 @@ def media_list(request: DeskRequest, pk: int) -> HttpResponse:
 def ask_again(request: DeskRequest, pk: uuid.UUID) -> HttpResponse:
     """Ask the provider for a file once more."""
     visible = Attachment.objects.visible_to(request.user)
-    found = get_object_or_404(visible.filter(message__isnull=False, message__revoked_at=None), pk=pk)
+    found = visible.filter(message__isnull=False, message__revoked_at=None, pk=pk).first()
+    if found is None:
+        raise not_seen(request, Attachment, pk=pk)
     return sending.bubbles(request, [refetching.ask_again(found)])
 
 

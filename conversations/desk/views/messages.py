@@ -10,7 +10,7 @@ from conversations.channels.base import Reaction
 from conversations.desk import thread, thread_search
 from conversations.desk.details import details_of
 from conversations.desk.forms import BadForm, read_uuid
-from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view, not_seen
 from conversations.desk.views import sending
 from conversations.messaging import outbound
 from conversations.messaging.models import Message
@@ -68,6 +68,6 @@ def info(request: DeskRequest, client_id: uuid.UUID) -> HttpResponse:
     visible = Message.objects.visible_to(request.user).filter(client_id=client_id)
     message = visible.select_related("author", "conversation__contact").prefetch_related("attachments").first()
     if message is None:
-        raise Http404
+        raise not_seen(request, Message, client_id=client_id)
     host = f"{request.scheme}://{request.get_host()}"
     return render(request, "inbox/_info.html", {"details": details_of(message, request.user, host)})

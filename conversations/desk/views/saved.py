@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from conversations.desk import queue, saved_views
 from conversations.desk.forms import BadForm, read_pk
-from conversations.desk.gate import DeskRequest, desk_view
+from conversations.desk.gate import DeskRequest, desk_view, not_seen
 from conversations.desk.models import SavedView
 from conversations.desk.queue import ViewQuery
 from conversations.desk.views.lists import views_context
@@ -30,12 +30,15 @@ def _change(request: DeskRequest, current: ViewQuery) -> None:
         team = get_object_or_404(saved_views.teams_of(request.user), pk=pk) if pk else None
         saved_views.save(request.user, name, current, team)
         return
-    view = get_object_or_404(SavedView.objects.visible_to(request.user), pk=read_pk(request.POST.get("pk", "")))
+    pk = read_pk(request.POST.get("pk", "")) or 0
+    view = SavedView.objects.visible_to(request.user).filter(pk=pk).first()
+    if view is None:
+        raise not_seen(request, SavedView, pk=pk)
     if not saved_views.may_change(view, request.user):
         raise saved_views.NotYours
     if action == "rename":
-        saved_views.rename(view, name)
+        saved_views.rename(view, name, by=request.user)
     elif action == "delete":
-        view.delete()
+        saved_views.delete(view, by=request.user)
     else:
         raise BadForm(_("The page sent an incomplete request. Reload it and try again."))

@@ -3,12 +3,12 @@
 import datetime as dt
 
 from django.http import Http404, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from conversations.desk.forms import required_uuid
-from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view, not_seen
 from conversations.desk.later import planned
 from conversations.desk.views.sending import quoted, uploads_of
 from conversations.messaging import schedule
@@ -40,7 +40,9 @@ def scheduled(request: DeskRequest, pk: int) -> HttpResponse:
 @desk_view("POST")
 def change(request: DeskRequest, pk: int) -> HttpResponse:
     """Change text or time of a message that waits (other words make it one's own); `action=cancel` gives it up."""
-    row = get_object_or_404(ScheduledMessage.objects.visible_to(request.user), pk=pk)
+    row = ScheduledMessage.objects.visible_to(request.user).filter(pk=pk).first()
+    if row is None:
+        raise not_seen(request, ScheduledMessage, pk=pk)
     conversation_or_404(request, row.conversation_id)
     try:
         if request.POST.get("action") == "cancel":

@@ -5,14 +5,14 @@ import uuid
 
 from django.conf import settings
 from django.db import transaction
-from django.http import Http404, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext as _
 
 from conversations.desk import collision
 from conversations.desk.bubbles import bubble_of
 from conversations.desk.forms import BadForm, TooManyFiles, UploadMissing, read_pk, read_place, read_uuid, required_uuid
-from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view, not_seen
 from conversations.desk.strip import composer_of
 from conversations.messaging import media, outbound, threads
 from conversations.messaging.errors import NotRetryable, SendRefused
@@ -163,5 +163,5 @@ def bubbles(request: DeskRequest, sent: list[Message], status_code: int = 200) -
 def _own_message(request: DeskRequest, client_id: uuid.UUID) -> Message:
     found = Message.objects.visible_to(request.user).filter(client_id=client_id, direction="out").first()
     if found is None:
-        raise Http404
+        raise not_seen(request, Message, client_id=client_id)
     return found

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from conversations.desk import head, thread
 from conversations.desk.forms import BadForm, read_moment, read_pk, read_uuid, read_version
-from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view
+from conversations.desk.gate import DeskRequest, conversation_or_404, desk_view, shown
 from conversations.desk.rows import row_of
 from conversations.messaging import labels, snoozing, threads
 from conversations.messaging.models import Conversation
@@ -35,16 +35,14 @@ def header(request: DeskRequest, pk: int) -> HttpResponse:
 def assign(request: DeskRequest, pk: int) -> HttpResponse:
     """Give the conversation to somebody, to a team, to nobody; 409 with the present state if it changed meanwhile."""
     chosen = conversation_or_404(request, pk)
-    assignee, team = chosen.assignee, chosen.team
+    to: dict[str, Any] = {}
     if "assignee" in request.POST:
-        assignee = _assignee(request)
+        to["assignee"] = _assignee(request)
     if "team" in request.POST:
         wanted = read_pk(request.POST["team"])
-        team = get_object_or_404(Team, pk=wanted) if wanted else None
+        to["team"] = get_object_or_404(Team, pk=wanted) if wanted else None
     version = read_version(request.POST)
-    return _changed(
-        request, pk, lambda: threads.assign(chosen, by=request.user, assignee=assignee, team=team, version=version)
-    )
+    return _changed(request, pk, lambda: threads.assign(chosen, by=request.user, version=version, **to))
 
 
 def _assignee(request: DeskRequest) -> User | None:
@@ -165,9 +163,8 @@ def _changed(request: DeskRequest, pk: int, change: Callable[[], object]) -> Htt
         conflict = False
     except Conflict:
         conflict = True
-    try:
-        still = conversation_or_404(request, pk)
-    except Http404:  # given away to where this user does not see it
+    still = shown(request, pk)
+    if still is None:  # given away to where this user does not see it
         return HttpResponse(status=204)
     context = header_context(request, still, conflict=conflict)
     return render(request, "inbox/_header.html", context, status=409 if conflict else 200)

@@ -5,19 +5,23 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import transaction
+from django.db.models import Model
 
 from conversations.channels.whatsapp import limits
 from conversations.graphapi.client import MESSAGING_LIMIT, GraphClient
 from conversations.graphapi.errors import GraphError
-from conversations.inboxes.models import AppSecret, Inbox, WhatsAppAccount
+from conversations.inboxes import rotation
+from conversations.inboxes.models import Inbox, WhatsAppAccount
 from conversations.ingest.receiver import PATH
+from crm.audit import log
+from crm.audit.commands import AuditedCommand
 from crm.foundation import aio
 from crm.staff.models import Team
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Connect a WhatsApp number: makes or updates its account and inbox. Secrets are asked for, never arguments."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -38,6 +42,7 @@ class Command(BaseCommand):
             raise CommandError("Both the access token and the app secret are needed (Meta for Developers, your app).")
         account = WhatsAppAccount.objects.filter(waba_id=options["waba_id"]).first()
         account = account or WhatsAppAccount(waba_id=options["waba_id"], name=options["name"])
+        before = {} if account._state.adding else log.snapshot(account)
         account.access_token, account.graph_base_url = token, options["graph_base_url"]
         account.auth_header = options["auth_header"]
         account.portfolio_id = options["portfolio_id"] or account.portfolio_id
@@ -47,11 +52,17 @@ class Command(BaseCommand):
         defaults = {"account": account, "name": options["name"]} | limits.number_columns(number)
         with transaction.atomic():
             account.save()
-            if secret not in [row.secret for row in account.app_secrets.filter(is_active=True)]:
-                AppSecret.objects.create(account=account, secret=secret)
+            _record(account, before)
+            rotation.rotate(account, new=secret)
+            known = Inbox.objects.filter(phone_number_id=options["phone_number_id"]).first()
+            before = log.snapshot(known) | {"teams": _names(known)} if known else {}
             inbox, _made = Inbox.objects.update_or_create(phone_number_id=options["phone_number_id"], defaults=defaults)
             for name in options["team"]:
-                inbox.teams.add(Team.objects.get_or_create(name=name)[0])
+                team, is_new = Team.objects.get_or_create(name=name)
+                if is_new:
+                    log.created(team)
+                inbox.teams.add(team)
+            _record(inbox, before, teams=_names(inbox))
         self.stdout.write(
             f"{inbox.name} is connected. At Meta, enter as callback URL {settings.PUBLIC_URL or 'https://YOUR-HOST'}{PATH}\n"
             f"and as verify token: {account.verify_token}\nSubscribe to the field: messages"
@@ -75,3 +86,14 @@ class Command(BaseCommand):
             return aio.run(ask())
         except GraphError as error:
             raise CommandError(f"Graph did not accept this number and token: {error}. Nothing was stored.") from error
+
+
+def _names(inbox: Inbox) -> list[str]:
+    return sorted(team.name for team in inbox.teams.all())
+
+
+def _record(row: Model, before: dict[str, Any], **linked: Any) -> None:
+    if before:
+        log.changed(row, before, **linked)
+    else:
+        log.created(row, **linked)

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from conversations.messaging import fence
 from conversations.messaging.models import SendFence
+from crm.audit.commands import AuditedCommand
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Stop all sending by hand, say whether it is stopped, or let it go on. Messages are kept and wait meanwhile."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 
 from conversations.ingest import pipeline
 from conversations.ingest.models import WebhookEvent
+from crm.audit import log
+from crm.audit.commands import AuditedCommand
 
 BATCH = 100
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Process quarantined webhook events again: those given by id, or all."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -24,7 +26,9 @@ class Command(BaseCommand):
             quarantined = quarantined.filter(pk__in=options["ids"])
         ids = list(quarantined.order_by("pk").values_list("pk", flat=True))
         for start in range(0, len(ids), BATCH):
-            chunk = ids[start : start + BATCH]
-            pipeline.replay(chunk)
+            pipeline.replay(ids[start : start + BATCH], note=self._record)
         left = WebhookEvent.objects.filter(pk__in=ids, state=WebhookEvent.State.QUARANTINED).count()
         self.stdout.write(f"{len(ids)} replayed, {left} still in quarantine.")
+
+    def _record(self, taken: list[int]) -> None:
+        log.record("replayed", changes={"events": [None, len(taken)], "ids": [None, taken]})

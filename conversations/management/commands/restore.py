@@ -5,15 +5,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from conversations.management import backups
+from crm.audit import log
+from crm.audit.commands import AuditedCommand
 from crm.foundation import clock, dumps
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Restore a backup into an empty database. Nothing is sent until a manager has lifted the fence."
     requires_system_checks = []
     requires_migrations_checks = False
@@ -45,6 +47,7 @@ class Command(BaseCommand):
         differing = self._compare(manifest)
         self.stdout.write(f"{files} files.")
         self._migrate()
+        log.record("restored", changes={"backup": [None, manifest.made_at], "tables_that_differ": [None, differing]})
         call_command("erasures", apply=[], stdout=self.stdout)
         self.stdout.write("Sending is stopped until a manager lifts the fence, in the inbox or by `manage.py fence`.")
         unreadable = backups.unreadable_secrets()

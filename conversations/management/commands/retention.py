@@ -3,14 +3,16 @@
 from collections import Counter
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from crm.audit import log
+from crm.audit.commands import AuditedCommand
 from crm.privacy import retention
 
 TELL_EVERY = 10_000
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = (
         "Delete what is past its time: raw webhooks, hints, parked updates … Servers do it by themselves, bit by bit."
     )
@@ -36,4 +38,5 @@ class Command(BaseCommand):
 
         if retention.clean(tell=tell) is None:
             raise CommandError("A worker is cleaning just now. Try again in a few seconds.")
+        log.record("cleaned", changes={name: [count, 0] for name, count in gone.items()})
         self.stdout.write(f"{gone.total()} deleted.")

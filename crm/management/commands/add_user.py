@@ -6,14 +6,16 @@ from typing import Any
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.core.validators import validate_email
 from django.db import transaction
 
+from crm.audit import log
+from crm.audit.commands import AuditedCommand
 from crm.staff.models import Membership, Role, Team, User
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Add a member of staff. The password is asked for, or read from standard input if that is not a terminal."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -39,5 +41,9 @@ class Command(BaseCommand):
         user.set_password(password)
         user.save()
         for name in options["team"]:
-            Membership.objects.create(user=user, team=Team.objects.get_or_create(name=name)[0])
+            team, is_new = Team.objects.get_or_create(name=name)
+            if is_new:
+                log.created(team)
+            Membership.objects.create(user=user, team=team)
+        log.created(user, teams=options["team"])
         self.stdout.write(f"{user.name} <{user.email}> can now sign in.")

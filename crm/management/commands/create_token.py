@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from crm.audit.commands import AuditedCommand
 from crm.staff import tokens
 from crm.staff.models import User
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Make an API token for a user and print it. It is shown only once."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,15 +2,14 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
-from crm.audit import log
-from crm.audit.models import AuditEntry
+from crm.audit.commands import AuditedCommand
 from crm.staff import secondfactor
 from crm.staff.models import User
 
 
-class Command(BaseCommand):
+class Command(AuditedCommand):
     help = "Remove every second factor of a user and sign them out. In the product, managers do this for others."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,6 +21,5 @@ class Command(BaseCommand):
         user = User.objects.filter(email=options["email"].lower()).first()
         if user is None:
             raise CommandError(f"There is no user {options['email']}.")
-        with log.acting(log.Origin(AuditEntry.Source.COMMAND)):
-            number = secondfactor.remove_all(user)
+        number = secondfactor.remove_all(user)
         self.stdout.write(f"{number} second factor(s) of {user.email} removed; signed out everywhere.")

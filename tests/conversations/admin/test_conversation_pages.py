@@ -65,6 +65,7 @@ def crowd(house, factories):
     return talks
 
 
+@pytest.mark.covers("I01")
 @pytest.mark.parametrize("model", models(), ids=lambda model: model._meta.model_name)
 def test_lists_and_pages_of_every_kind_open_within_the_ceiling_and_escape(admin, house, crowd, model):
     with CaptureQueriesContext(connection) as queries:
@@ -95,6 +96,7 @@ def test_hostile_addresses_are_answered_without_failing(admin, house, model):
         assert admin.get(f"{listed(model)}?{query}").status_code in (200, 302, 400, 403), query
 
 
+@pytest.mark.covers("A05")
 def test_agents_may_not_enter(house):
     client = Client()
     client.force_login(house.agent)
@@ -134,6 +136,7 @@ def test_a_long_thread_is_read_page_by_page_from_any_place(admin, house, factori
     assert admin.get(f"{of(house.talk)}?at=x&before=%00&after=y").status_code == 200
 
 
+@pytest.mark.covers("A09")
 def test_nobody_changes_a_conversation_or_a_message_by_form(admin, house):
     for row in (house.talk, house.asked, house.bad, house.parked, house.planned, house.fence, house.notice):
         assert admin.post(of(row), {"status": "resolved", "text": "other"}).status_code == 403

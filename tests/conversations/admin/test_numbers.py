@@ -10,6 +10,7 @@ from django.urls import reverse
 from conversations.inboxes import checkup, rotation
 from conversations.inboxes.models import AppSecret, Inbox, NumberCheck, WhatsAppAccount
 from conversations.ingest.models import RefusedWebhooks
+from conversations.messaging import numbers
 from crm.audit.models import AuditEntry
 from crm.foundation import aio, clock
 from tests.graph_side import GraphSide, drops, refuses, says
@@ -30,10 +31,11 @@ def graph():
 
 
 @pytest.fixture
-def inbox(graph, factories, monkeypatch):
+def inbox(graph, factories, monkeypatch, settings):
     """A number of its own path at Meta, which is given all the time it needs."""
     monkeypatch.setattr(checkup, "ANSWER_SECONDS", 120)
-    account = factories.AccountFactory(graph_base_url=graph.url, access_token=TOKEN, app_secret=SECRET)
+    settings.GRAPH_BASE_URL = f"{graph.url}/"
+    account = factories.AccountFactory(access_token=TOKEN, app_secret=SECRET)
     inbox = factories.InboxFactory(account=account, teams=[factories.TeamFactory(name="Sales")], name="Main")
     number = {"id": "1", "display_phone_number": "+34 910 111 222", "quality_rating": "GREEN", "status": "CONNECTED",
               "throughput": {"level": "HIGH"}, "whatsapp_business_manager_messaging_limit": "TIER_10K"}  # fmt: skip
@@ -79,8 +81,9 @@ def test_the_set_up_of_a_new_number_says_what_to_do(admin, inbox):
     assert SECRET not in text
 
 
-def test_meta_is_asked_only_on_the_button_and_everything_becomes_fine(admin, manager, graph, inbox):
+def test_meta_is_asked_only_on_the_button_and_everything_becomes_fine(admin, manager, graph, inbox, factories):
     WhatsAppAccount.objects.update(webhook_verified_at=clock.real(), last_event_at=clock.real())
+    factories.ConversationFactory(inbox=inbox)
     before = len(graph.asked)
     admin.get(set_up(inbox))
     admin.get(reverse("admin:conversations_inbox_changelist"))
@@ -143,12 +146,60 @@ def test_what_stops_the_number_stands_on_its_page(admin, inbox):
     assert "Stopped" in listed
 
 
+def test_a_silent_number_beside_a_busy_one_is_not_called_fine(admin, inbox, factories):
+    busy = factories.InboxFactory(account=inbox.account)
+    factories.ConversationFactory(inbox=busy)
+    silent_for = {"window_expires_at": clock.now() - dt.timedelta(days=2)}
+    factories.ConversationFactory(inbox=inbox, **silent_for)  # we wrote today, they did two days ago
+    WhatsAppAccount.objects.update(last_event_at=clock.real())
+    page = admin.get(set_up(inbox))
+    assert (states(page)["event"], "nobody has written to this number" in sentence(page, "event")) == ("warn", True)
+    assert states(admin.get(set_up(busy)))["event"] == "ok"
+
+
+def test_what_meta_said_is_asked_anew_every_day_and_not_called_fine_when_old(
+    admin, graph, inbox, factories, monkeypatch
+):
+    monkeypatch.setattr(numbers, "_next_look", float("-inf"))
+    factories.InboxFactory()  # never asked about
+    admin.post(set_up(inbox))
+    assert numbers.drain() is False
+    before = len(graph.asked)
+    NumberCheck.objects.update(asked_at=clock.real() - dt.timedelta(days=3))
+    page = admin.get(set_up(inbox))
+    assert {key for key, state in states(page).items() if state == "warn"} >= {"token", "quality", "templates", "limit"}
+    assert "was not asked since" in sentence(page, "quality")
+    assert numbers.drain() is False, "it has just looked"
+    monkeypatch.setattr(numbers, "_next_look", float("-inf"))
+    assert numbers.drain() is True
+    assert len(graph.asked) > before
+    assert states(admin.get(set_up(inbox)))["quality"] == "ok"
+    NumberCheck.objects.update(asked_at=clock.real() - dt.timedelta(hours=2))
+    assert numbers.drain() is False
+    monkeypatch.setattr(numbers, "_next_look", float("-inf"))
+    NumberCheck.objects.update(problems={"limit": "unanswered"})
+    assert numbers.drain() is True, "after trouble it does not wait for a day"
+    assert NumberCheck.objects.count() == 1
+
+
+def test_rejected_templates_wait_for_somebody(admin, inbox):
+    NumberCheck.objects.create(inbox=inbox, answers={"templates": {"states": {"APPROVED": 1}}})
+    assert not any("rejected" in need.sentence for need in admin.get(reverse("admin:index")).context["needs"])
+    NumberCheck.objects.update(answers={"templates": {"states": {"APPROVED": 1, "REJECTED": 1}}})
+    need = next(need for need in admin.get(reverse("admin:index")).context["needs"] if "rejected" in need.sentence)
+    assert need.url == set_up(inbox)
+
+
+@pytest.mark.covers("W03")
 def test_refused_signatures_are_told_from_a_stranger_who_knocks(admin, inbox):
     now = clock.real()
     RefusedWebhooks.objects.create(day=now.date(), count=1200, last_at=now)
     page = admin.get(set_up(inbox))
-    assert states(page)["signature"] == "bad"
+    assert (states(page)["signature"], "a stranger tried" in sentence(page, "signature")) == ("warn", True)
     assert "1,200 webhooks" in sentence(page, "signature")
+    WhatsAppAccount.objects.update(refused_at=now)
+    page = admin.get(set_up(inbox))
+    assert (states(page)["signature"], "compare the app secret" in sentence(page, "signature")) == ("bad", True)
     WhatsAppAccount.objects.update(last_event_at=now)
     page = admin.get(set_up(inbox))
     assert (states(page)["signature"], "Nothing needs" in sentence(page, "signature")) == ("warn", True)
@@ -156,6 +207,7 @@ def test_refused_signatures_are_told_from_a_stranger_who_knocks(admin, inbox):
     assert states(admin.get(set_up(inbox)))["signature"] == "bad"
 
 
+@pytest.mark.covers("A07")
 def test_secrets_go_in_and_never_come_out(admin, posted, inbox):
     account = inbox.account
     assert posted(account_form(account), new_token="EAAG-another-token", new_secret="f" * 32).status_code == 302
@@ -170,6 +222,22 @@ def test_secrets_go_in_and_never_come_out(admin, posted, inbox):
     entry = AuditEntry.objects.about("conversations.whatsappaccount", account.pk).first()
     assert entry.changes["access_token"] == ["•••", "•••"]
     assert "f" * 32 not in str(entry.changes)
+
+
+@pytest.mark.covers("A07")
+def test_no_app_secret_is_shown_to_an_address_of_the_accounts_own_even_if_it_names_an_app(
+    admin, posted, graph, inbox, settings
+):
+    settings.GRAPH_BASE_URL, settings.DEMO = "https://graph.facebook.com", True
+    page = posted(account_form(inbox.account), graph_base_url=graph.url, new_token="EAAG-its-own-token")
+    assert page.status_code == 302
+    before = len(graph.asked)
+    page = admin.post(set_up(inbox), follow=True)
+    asked = graph.asked[before:]
+    assert any(one.path.endswith("/subscribed_apps") for one in asked), "it was asked, and named an app"
+    assert {one.headers["Authorization"] for one in asked} == {"Bearer EAAG-its-own-token"}
+    assert (states(page)["fields"], states(page)["quality"]) == ("unknown", "ok")
+    assert "only the app itself" in sentence(page, "fields")
 
 
 def test_a_form_saved_without_secrets_keeps_them(admin, posted, inbox):
@@ -188,8 +256,11 @@ def test_the_old_secret_is_retired_and_forgotten(admin, posted, inbox):
     old.refresh_from_db()
     assert (old.is_active, old.secret) == (False, "")
     assert inbox.account.app_secrets.get(is_active=True).secret == "e" * 32
-    entry = AuditEntry.objects.about("conversations.whatsappaccount", inbox.account_id).first()
-    assert entry.changes[f"appsecret {old.pk}: is_active"] == [True, False]
+    entries = AuditEntry.objects.about("conversations.whatsappaccount", inbox.account_id)
+    new = inbox.account.app_secrets.get(is_active=True)
+    assert list(entries.values_list("action", "changes")) == [
+        ("secret_retired", {"number": [old.pk, None]}), ("secret_added", {"number": [None, new.pk]}),
+    ]  # fmt: skip
 
 
 def test_the_last_secret_is_not_retired_even_by_two_at_once(inbox):
@@ -201,6 +272,7 @@ def test_the_last_secret_is_not_retired_even_by_two_at_once(inbox):
         rotation.rotate(inbox.account, retire=[second.pk, first.pk])
 
 
+@pytest.mark.covers("A08")
 @pytest.mark.parametrize(
     ("field", "value"),
     [("new_token", "with space in it"), ("new_secret", "é" * 20), ("graph_base_url", "http://evil.example/"),

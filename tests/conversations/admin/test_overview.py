@@ -4,13 +4,14 @@ import datetime as dt
 import re
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.live import seats
 from conversations.messaging.models import Message
-from conversations.reports import views
+from conversations.reports import figures, views
 from crm.foundation import clock
 from crm.staff.models import ApiToken
 
@@ -24,6 +25,11 @@ def overview(admin, query=""):
 
 def cards(page):
     return {card.key: card for card in page.context["cards"]}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_kept():
+    cache.clear()
 
 
 @pytest.fixture
@@ -94,6 +100,27 @@ def test_the_chart_has_a_table_with_the_same_numbers(admin, busy):
     table = page.content.decode().partition('data-testid="chart"')[2].partition("</table>")[0]
     assert table.count("<tr>") == 8
     assert f'<td class="wc-number">{days[-1].outbound}</td>' in table
+
+
+def test_the_chart_is_counted_once_a_minute(admin, busy):
+    counted = overview(admin, "?period=7").context["days"]
+    Message.objects.filter(direction="in").delete()
+    with CaptureQueriesContext(connection) as queries:
+        assert overview(admin, "?period=7").context["days"] == counted
+    assert not any("inbound" in query["sql"] and "CASE" in query["sql"] for query in queries)
+    assert sum(day.inbound for day in overview(admin, "?period=30").context["days"]) == 0
+
+
+def test_the_card_says_so_when_there_are_more_answers_than_are_read(admin, busy, monkeypatch):
+    assert "too many" not in cards(overview(admin))["answers"].more
+    monkeypatch.setattr(figures, "ANSWERS_READ", 2)
+    card = cards(overview(admin))["answers"]
+    assert "only answers since" in card.more
+    assert "of 2 answers" in card.more
+
+
+def test_the_card_of_what_meta_charges_says_that_it_counts_messages(admin, busy):
+    assert "not money" in cards(overview(admin))["charged"].more
 
 
 def test_the_period_stays_in_the_address(admin, busy):

@@ -9,6 +9,7 @@ import pytest
 from django.urls import reverse
 
 from conversations.channels.base import Person, StatusUpdate, Text
+from conversations.ingest import pipeline
 from conversations.ingest.models import EventItem, WebhookEvent
 from conversations.messaging import deliveries, fence, outbound, settling
 from conversations.messaging.models import Attempt, Message, ParkedUpdate, ScheduledMessage
@@ -96,20 +97,65 @@ def test_a_quarantined_webhook_is_replayed_when_the_cause_is_gone(admin, house, 
     )
     EventItem.objects.create(event=event, position=0, kind="text", outcome="quarantined", reason="no number")
     page = act(admin, event, "replay").content.decode()
-    assert "1 is still set aside." in page
+    assert "1 webhook is processed again in the background" in page
+    event.refresh_from_db()
+    assert event.state == "pending", "not within the page's own request"
+    pipeline.drain()
+    page = admin.get(reverse("admin:conversations_webhookevent_change", args=[event.pk])).content.decode()
+    assert "It was set aside" in page
     factories.InboxFactory(account=account, phone_number_id=PHONE)
-    page = act(admin, event, "replay", _row=str(event.pk)).content.decode()
-    assert "1 webhook processed." in page
+    act(admin, event, "replay", _row=str(event.pk))
+    pipeline.drain()
     event.refresh_from_db()
     assert event.state == "processed"
     assert event.items.get().message.text == "Hello"
-    assert entry(event).changes == {"state": ["quarantined", "processed"]}
+    assert entry(event).changes == {"state": ["quarantined", "pending"]}
+    page = act(admin, event, "replay").content.decode()
+    assert "in the background" not in page, "done is done"
+    assert AuditEntry.objects.about("conversations.webhookevent", event.pk).count() == 2
 
 
+def set_aside(inbox, count, reason):
+    body = seal(b'{"object":"whatsapp_business_account","entry":[]}')
+    return WebhookEvent.objects.bulk_create(
+        WebhookEvent(sealed_body=body, signer_ids=[inbox.account_id], state="quarantined", reason=reason)
+        for _ in range(count)
+    )
+
+
+def test_webhooks_are_filtered_by_why_they_were_set_aside_and_replayed_all_at_once(admin, manager, house, monkeypatch):
+    monkeypatch.setattr("conversations.ingest.admin.RELEASED_AT_ONCE", 60)
+    unknown = "phone_number_id is unknown or belongs to an account that did not sign"
+    alike, other = set_aside(house.inbox, 70, unknown), set_aside(house.inbox, 1, "no entry")[0]
+    where = reverse("admin:conversations_webhookevent_changelist")
+    page = admin.get(where, {"reason": unknown})
+    assert "70 · its number is not connected here" in page.content.decode()
+    assert {row.reason for row in page.context["cl"].result_list} == {unknown}
+    assert admin.get(where, {"reason": "\x00no"}, follow=True).status_code == 200
+    deeds = admin.get(reverse("admin:conversations_webhookevent_change", args=[other.pk])).context["row_deeds"]
+    assert [name for name, _words in deeds] == ["replay", "replay_alike"]
+    page = act(admin, alike[-1], "replay_alike").content.decode()
+    assert "60 webhooks are processed again in the background" in page
+    assert "There may be more" in page
+    waiting = WebhookEvent.objects.filter(state="pending").order_by("pk").values_list("pk", flat=True)
+    first = [event.pk for event in alike[:60]]
+    assert list(waiting) == first
+    record = AuditEntry.objects.filter(action="replayed").get()
+    assert (record.user, record.changes) == (
+        manager, {"reason": [None, unknown], "events": [None, 60], "ids": [None, first]},
+    )  # fmt: skip
+    act(admin, alike[-1], "replay_alike")
+    assert list(WebhookEvent.objects.filter(state="quarantined", reason="no entry")) == [other]
+    assert waiting.all().count() == 70
+
+
+@pytest.mark.covers("F16")
 def test_a_parked_update_is_applied_when_its_message_is_here(admin, house):
     update = StatusUpdate(external_id="wamid.late", person=Person(), status="read", at=clock.now())
     deliveries.apply(house.inbox, update)
     parked = ParkedUpdate.objects.get(external_id="wamid.late")
+    waiting = admin.get(reverse("admin:conversations_parkedupdate_changelist"), {"state": "waiting"})
+    assert parked in waiting.context["cl"].result_list, "whoever looks sees what waits in vain"
     assert "have not come yet" in act(admin, parked, "apply_now").content.decode()
     Message.objects.filter(pk=house.failed.pk).update(external_id="wamid.late", status="sent")
     assert "1 update applied." in act(admin, parked, "apply_now").content.decode()

@@ -154,6 +154,7 @@ def test_doing_what_is_done_already_changes_nothing(desk, conversation):
     assert fresh(conversation).version == 3
 
 
+@pytest.mark.covers("P05")
 def test_nobody_can_be_given_what_they_may_not_see(desk, conversation):
     stranger, integrator = UserFactory(), UserFactory(integrator=True)
     for user in (stranger, integrator):

@@ -105,6 +105,7 @@ def test_the_table_knows_every_url_of_the_desk():
     assert {pattern.name for pattern in urlpatterns} == set(PUBLIC) | set(CLOSED)
 
 
+@pytest.mark.covers("I07")
 @cases
 def test_nobody_comes_in_without_signing_in(client, conversation, things, name, method):
     things = things(conversation)
@@ -126,6 +127,7 @@ def test_an_integrator_has_no_desk(sign_in, conversation, things, name, method):
     assert state() == before
 
 
+@pytest.mark.covers("I04")
 @narrow_cases
 def test_another_teams_conversation_does_not_exist(desk, theirs, things, name, method):
     things = things(theirs)
@@ -136,6 +138,7 @@ def test_another_teams_conversation_does_not_exist(desk, theirs, things, name, m
     assert state() == before
 
 
+@pytest.mark.covers("M01")
 def test_a_file_cannot_be_put_into_another_teams_conversation(desk, theirs, things):
     before = state()
     response = ask(desk, "POST", "upload", things(theirs))
@@ -143,6 +146,7 @@ def test_a_file_cannot_be_put_into_another_teams_conversation(desk, theirs, thin
     assert Attachment.objects.count() == len(before[5]) + 1  # the one `things` made
 
 
+@pytest.mark.covers("I04")
 @narrow_cases
 def test_a_restricted_agent_does_not_see_what_is_not_theirs(sign_in, conversation, team, things, name, method):
     things = things(conversation)
@@ -152,6 +156,7 @@ def test_a_restricted_agent_does_not_see_what_is_not_theirs(sign_in, conversatio
     assert state() == before
 
 
+@pytest.mark.covers("I06")
 @narrow_cases
 def test_what_one_lost_meanwhile_is_gone_at_the_next_click(desk, agent, conversation, things, name, method):
     things = things(conversation)
@@ -161,6 +166,7 @@ def test_what_one_lost_meanwhile_is_gone_at_the_next_click(desk, agent, conversa
     assert state() == before
 
 
+@pytest.mark.covers("I06")
 @cases
 def test_a_deactivated_user_is_signed_out_at_once(desk, agent, conversation, things, name, method):
     things = things(conversation)
@@ -200,6 +206,7 @@ def test_other_methods_are_refused(desk, conversation, things, name):
     assert state() == before
 
 
+@pytest.mark.covers("I08")
 @post_cases
 def test_a_form_from_another_site_is_refused(agent, conversation, things, name):
     things = things(conversation)
@@ -211,6 +218,7 @@ def test_a_form_from_another_site_is_refused(agent, conversation, things, name):
     assert state() == before
 
 
+@pytest.mark.covers("I08")
 def test_signing_out_needs_a_form_of_ours(agent):
     client = Client(enforce_csrf_checks=True)
     client.force_login(agent)
@@ -225,6 +233,7 @@ STRICT = {
 }  # fmt: skip
 
 
+@pytest.mark.covers("I09", "I10", "P17")
 @pytest.mark.parametrize("name", [name for name, methods in (PUBLIC | CLOSED).items() if "GET" in methods])
 def test_every_page_has_a_strict_policy_and_is_kept_by_no_cache(desk, conversation, things, name):
     things = things(conversation)
@@ -243,6 +252,7 @@ def test_every_page_has_a_strict_policy_and_is_kept_by_no_cache(desk, conversati
     assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.covers("I10")
 @pytest.mark.parametrize("status", [403, 404, 405])
 def test_refusals_are_strict_too(desk, theirs, status):
     if status == 403:
@@ -255,6 +265,7 @@ def test_refusals_are_strict_too(desk, theirs, status):
     assert "script-src 'self'" in response["Content-Security-Policy"]
 
 
+@pytest.mark.covers("I10")
 def test_pages_carry_no_inline_script_or_style(desk, conversation, things):
     things(conversation)
     for url in (reverse("desk:inbox"), reverse("desk:conversation", args=[conversation.pk])):

@@ -14,28 +14,8 @@ from conversations.messaging.models import Attachment, Conversation, Conversatio
 from crm.contacts.models import Contact
 from crm.foundation import clock
 from tests.factories import MessageFactory
+from tests.security.corpus import PAYLOADS
 
-PAYLOADS = [
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg onload=alert(1)>",
-    "\"><script>alert(1)</script>",
-    "'><img src=x onerror=alert(1)>", "\" onmouseover=\"alert(1)", "' onfocus='alert(1)' autofocus='",
-    "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)", "data:text/html,<script>alert(1)</script>",
-    "vbscript:msgbox(1)", "<a href=javascript:alert(1)>x</a>", "<iframe srcdoc='<script>alert(1)</script>'>",
-    "<math><mtext></table><img src onerror=alert(1)>", "</title><script>alert(1)</script>",
-    "</textarea><script>alert(1)</script>", "</script><script>alert(1)</script>", "<!--<script>alert(1)//-->",
-    "<![CDATA[<script>alert(1)</script>]]>", "{{ 7*7 }}", "{% debug %}", "${alert(1)}",
-    "{{constructor.constructor(1)}}",
-    "<body onload=alert(1)>", "<style>*{background:url(javascript:alert(1))}</style>", "<base href=//evil.test>",
-    "<form action=//evil.test><button>", "<meta http-equiv=refresh content=0;url=//evil.test>", "&lt;script&gt;",
-    "&#60;script&#62;alert(1)&#60;/script&#62;", "\\x3cscript\\x3e", "\u003cscript\u003ealert(1)\u003c/script\u003e",
-    "＜script＞alert(1)＜/script＞", "*<b>*_<i>_~<s>~`<c>`", "```<script>alert(1)</script>```",
-    "https://x.test/\"onmouseover=\"alert(1)", "https://x.test/'><script>alert(1)</script>",
-    "https://x.test/<script>alert(1)</script>", "http://javascript:alert(1)@x.test/",
-    "*https://x.test/*\"onclick=alert(1)",
-    "_a_\"_onclick=alert(1)_", "\u2028<script>alert(1)</script>\u2029", "\u202e<script>",
-    "<\u0000script>".replace("\0", ""),
-    "<x onclick=alert(1)>tap</x>", "hx-get=\"//evil.test\" hx-trigger=load", "<div hx-get=//evil.test hx-trigger=load>",
-]  # fmt: skip
 PLAIN = "Plain words"
 OURS = {
     "a": {("href", "rel", "target")}, "strong": {()}, "em": {()}, "s": {()}, "code": {()},
@@ -99,6 +79,7 @@ def everything_says(conversation, text):
         )
 
 
+@pytest.mark.covers("I01")
 @pytest.mark.django_db
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_no_payload_changes_the_shape_of_a_page(desk, conversation, payload):
@@ -118,6 +99,7 @@ def test_no_payload_changes_the_shape_of_a_page(desk, conversation, payload):
         assert raw not in page
 
 
+@pytest.mark.covers("I01")
 @pytest.mark.django_db
 @pytest.mark.parametrize("payload", PAYLOADS, ids=range(len(PAYLOADS)))
 def test_a_search_for_a_payload_is_shown_as_text(desk, payload):
@@ -127,6 +109,7 @@ def test_a_search_for_a_payload_is_shown_as_text(desk, payload):
     assert all(re.match(r"(/|https?://|#)", address) for address in hostile.addresses)
 
 
+@pytest.mark.covers("I02")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     "url", ["javascript:alert(1)", "JAVASCRIPT:x", "data:text/html,x", "//evil.test", "ftp://x", 7]
@@ -185,6 +168,7 @@ class Nesting(HTMLParser):
         self.is_sound &= bool(self.open) and self.open.pop() == tag
 
 
+@pytest.mark.covers("I01")
 @given(written)
 def test_formatting_loses_nothing_but_marks_and_adds_nothing_but_our_tags(text):
     page = str(formatted(text))
@@ -201,6 +185,7 @@ def text_as_html_keeps_it(text):
     return entities.unescape(entities.escape(text, quote=True))
 
 
+@pytest.mark.covers("I02")
 @pytest.mark.parametrize(
     ("text", "page"),
     [

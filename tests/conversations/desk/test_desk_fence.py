@@ -79,6 +79,7 @@ def test_nobody_else_may(sign_in, waiting, role):
     assert (fence.is_up(), waiting.status) == (True, "queued")
 
 
+@pytest.mark.covers("I08")
 def test_a_page_elsewhere_cannot_press_the_button(manager):
     fence.raise_("restored")
     client = Client(enforce_csrf_checks=True)

@@ -36,6 +36,7 @@ def test_pictures_sound_and_film_are_shown_in_place(desk, conversation, mime_typ
     assert not response["Content-Disposition"].startswith("attachment")
 
 
+@pytest.mark.covers("M03", "M04", "M05")
 @pytest.mark.parametrize(
     "mime_type",
     [
@@ -51,6 +52,7 @@ def test_everything_else_is_a_download_without_a_type(desk, conversation, mime_t
     assert response["Content-Disposition"] == 'attachment; filename="page.html"'
 
 
+@pytest.mark.covers("M03", "M04")
 @pytest.mark.parametrize("mime_type", ["image/png", "text/html"])
 def test_no_file_can_act_in_our_name(desk, conversation, mime_type):
     response = get(desk, stored(conversation, mime_type, b"<script>alert(1)</script>"))
@@ -99,6 +101,7 @@ def test_an_empty_file_is_empty(desk, conversation, content):
     assert get(desk, attachment, Range="bytes=0-").content == content
 
 
+@pytest.mark.covers("M02")
 def test_whose_right_ends_gets_nothing_at_the_next_access(desk, agent, conversation):
     attachment = stored(conversation)
     assert get(desk, attachment).status_code == 200
@@ -107,6 +110,7 @@ def test_whose_right_ends_gets_nothing_at_the_next_access(desk, agent, conversat
     assert get(Client(), attachment).status_code == 302
 
 
+@pytest.mark.covers("M08")
 def test_a_deleted_messages_file_is_gone(desk, conversation):
     attachment = stored(conversation)
     Message.objects.update(revoked_at=clock.now())
@@ -128,6 +132,7 @@ def test_a_file_that_vanished_from_the_disk_is_404(desk, conversation):
     assert get(desk, attachment).status_code == 404
 
 
+@pytest.mark.covers("M02")
 def test_an_upload_belongs_to_who_made_it_until_it_is_sent(sign_in, agent, team, conversation):
     response = upload(sign_in(agent), conversation)
     assert response.status_code == 201
@@ -180,6 +185,7 @@ def test_files_are_sent_with_the_text_as_the_first_ones_caption(desk, conversati
     assert [str(message.attachments.get().pk) for message in (first, second)] == ids
 
 
+@pytest.mark.covers("M01")
 def test_a_file_of_a_colleague_cannot_be_sent(sign_in, agent, team, conversation):
     theirs = upload(sign_in(UserFactory(teams=[team])), conversation).json()["id"]
     response = sign_in(agent).post(

@@ -152,9 +152,7 @@ def test_what_cannot_be_saved_stays_in_its_field_with_a_sentence(desk, conversat
     assert Contact.objects.values().get() == before
 
 
-@pytest.mark.parametrize(
-    "field", ["", "search_text", "version", "attributes.", "attributes.none", "id", "tags"]
-)
+@pytest.mark.parametrize("field", ["", "search_text", "version", "attributes.", "attributes.none", "id", "tags"])
 def test_a_field_that_is_none_is_refused(desk, conversation, field):
     assert save(desk, conversation, field, "x").status_code == 400
 

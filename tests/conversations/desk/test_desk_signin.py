@@ -30,6 +30,7 @@ def test_the_right_password_leads_to_the_inbox(client, agent, spelling):
     assert client.get("/inbox/").status_code == 200
 
 
+@pytest.mark.covers("U02")
 def test_every_failure_reads_the_same(agent):
     UserFactory(email="gone@example.test", is_active=False)
     sentences = {
@@ -73,6 +74,7 @@ def test_after_signing_in_one_stays_on_this_site(client, agent, target, lands):
     assert try_to_sign_in(client, agent.email, PASSWORD, next=target)["Location"] == lands
 
 
+@pytest.mark.covers("U03")
 def test_the_session_is_a_new_one(client, agent):
     client.get(LOGIN)
     session = client.session
@@ -83,6 +85,7 @@ def test_the_session_is_a_new_one(client, agent):
     assert client.cookies["session"].value != before
 
 
+@pytest.mark.covers("U07")
 def test_the_cookies_are_not_for_scripts_and_not_for_other_sites(client, agent):
     client.get(LOGIN)
     response = try_to_sign_in(client, agent.email, PASSWORD)
@@ -91,6 +94,7 @@ def test_the_cookies_are_not_for_scripts_and_not_for_other_sites(client, agent):
         assert response.cookies[name]["samesite"] == "Lax"
 
 
+@pytest.mark.covers("U07")
 def test_signing_out_ends_the_session_on_the_server(desk):
     stolen = Client()
     stolen.cookies["session"] = desk.cookies["session"].value
@@ -100,6 +104,7 @@ def test_signing_out_ends_the_session_on_the_server(desk):
     assert stolen.get("/inbox/").status_code == 302
 
 
+@pytest.mark.covers("U04")
 def test_a_changed_password_ends_other_sessions(desk, agent):
     agent.set_password("another-long-password")
     agent.save()

@@ -13,6 +13,7 @@ from conversations.live.models import LiveHint
 from conversations.messaging import threads
 from conversations.messaging.models import Conversation, ConversationEvent, ConversationRead, Message
 from conversations.notices.models import Notice
+from crm.audit.models import AuditEntry
 from crm.contacts.models import Contact
 from crm.staff.models import Role, User
 from tests.conversations.desk.test_desk_doors import CLOSED, OF_CONVERSATION, ask
@@ -47,6 +48,7 @@ def state():
     return [list(model.objects.order_by("pk").values_list()) for model in models]
 
 
+@pytest.mark.covers("A14")
 def test_it_shows_that_persons_list_and_nothing_else(looking, restricted, conversation, inbox, theirs):
     own = ConversationFactory(inbox=inbox, assignee=restricted)
     page = looking.get("/inbox/?view=all").content.decode()
@@ -71,12 +73,21 @@ def test_the_rows_are_the_ones_the_agent_gets(looking, sign_in, manager, restric
     assert seen == rows(sign_in(restricted))
 
 
+@pytest.mark.covers("A14")
 def test_a_banner_says_whose_inbox_it_is_in_the_managers_own_language(looking, restricted):
     page = looking.get("/inbox/").content.decode()
     assert 'data-testid="viewing-banner"' in page
     assert restricted.name in page
     assert '<html lang="en"' in page
     assert 'data-theme="dark"' in page
+
+
+@pytest.mark.covers("A14", "A12")
+def test_who_looked_as_whom_is_in_the_audit_log(looking, manager, restricted):
+    (entry,) = AuditEntry.objects.filter(action="looked_as")
+    assert (entry.user, entry.object_id, entry.model) == (manager, str(restricted.pk), "crm.user")
+    looking.post(AS, {})
+    assert AuditEntry.objects.filter(action="looked_as").count() == 1
 
 
 def test_stopping_gives_the_manager_their_own_inbox_back(looking, conversation):
@@ -86,6 +97,7 @@ def test_stopping_gives_the_manager_their_own_inbox_back(looking, conversation):
     assert f'id="row-{conversation.pk}"' in page
 
 
+@pytest.mark.covers("A14")
 @pytest.mark.parametrize("name", POSTS)
 def test_nothing_can_be_changed_meanwhile(looking, restricted, inbox, things, name):
     things = things(ConversationFactory(inbox=inbox, assignee=restricted))
@@ -96,6 +108,7 @@ def test_nothing_can_be_changed_meanwhile(looking, restricted, inbox, things, na
     assert state() == before
 
 
+@pytest.mark.covers("A14")
 def test_looking_leaves_no_trace(looking, restricted, inbox):
     own = ConversationFactory(inbox=inbox, assignee=restricted, inbound_count=3)
     note = MessageFactory(conversation=own)
@@ -126,6 +139,7 @@ def test_a_page_that_would_change_something_is_refused_meanwhile(looking, restri
     assert not ConversationRead.objects.exists()
 
 
+@pytest.mark.covers("A14")
 def test_nobody_but_managers_may(sign_in, agent, restricted, conversation):
     client = sign_in(agent)
     assert client.post(AS, {"user": restricted.pk}).status_code == 403
@@ -138,6 +152,7 @@ def test_nobody_but_managers_may(sign_in, agent, restricted, conversation):
     assert f'id="row-{conversation.pk}"' in page
 
 
+@pytest.mark.covers("A14")
 @pytest.mark.parametrize("change", [{"role": Role.AGENT}, {"role": Role.RESTRICTED}])
 def test_a_manager_who_is_one_no_longer_is_themselves_again(looking, manager, change, restricted, inbox):
     own = ConversationFactory(inbox=inbox, assignee=restricted)

@@ -146,6 +146,7 @@ SCENARIOS = {
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.covers("F15", "F16", "F17")
 def test_the_order_of_arrival_does_not_matter(inbox, scenario):
     def left_by(bodies):
         with transaction.atomic():
@@ -164,6 +165,7 @@ def test_the_order_of_arrival_does_not_matter(inbox, scenario):
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS)
+@pytest.mark.covers("F14", "W13")
 def test_what_comes_three_times_counts_once(inbox, scenario):
     bodies = SCENARIOS[scenario]
     arrive(inbox, *bodies)

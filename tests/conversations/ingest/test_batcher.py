@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite_too, p
 BODY = json.dumps(recorded("text")).encode()
 
 
+@pytest.mark.covers("F25")
 def test_webhooks_that_come_together_are_committed_together(inbox, writer, monkeypatch):
     commits, slow = [], threading.Event()
     real = batching.Batcher._commit
@@ -187,6 +188,7 @@ def test_stopping_stores_what_is_queued(inbox, writer):
     assert WebhookEvent.objects.count() == 3
 
 
+@pytest.mark.covers("F14", "F15")
 def test_ten_threads_with_the_first_message_of_a_person_make_one_person(inbox):
     """Each thread has a message of its own and one that all have."""
     from_all = messages(text("w.all", "a la vez"))

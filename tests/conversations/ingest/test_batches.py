@@ -56,6 +56,7 @@ def test_people_never_seen_are_made_together(inbox):
     assert (contact.name, somebody(7) in contact.search_text) == ("P", True)
 
 
+@pytest.mark.covers("F14")
 def test_a_webhook_that_comes_ten_times_is_one_message_even_within_a_batch(inbox):
     events = arrive(inbox, *[from_somebody(1, "w.same")] * 10)
     assert Message.objects.get().conversation.inbound_count == 1
@@ -77,6 +78,7 @@ def test_what_needs_a_closer_look_does_not_hold_up_the_others(inbox):
     assert Message.objects.count() == 3
 
 
+@pytest.mark.covers("F20")
 def test_one_webhook_that_breaks_the_batch_costs_only_itself(inbox, monkeypatch):
     land = inbound.record
 
@@ -100,6 +102,7 @@ def test_a_thousand_items_in_one_webhook_take_several_transactions_and_end_as_on
     assert max(sizes) <= pipeline.TOGETHER[connection.vendor]
 
 
+@pytest.mark.covers("F16", "F17")
 def test_statuses_of_a_batch_climb_and_those_too_early_are_parked(inbox):
     arrive(inbox, messages(text("w.q")))
     conversation = Conversation.objects.get()
@@ -118,6 +121,7 @@ def test_statuses_of_a_batch_climb_and_those_too_early_are_parked(inbox):
     assert ParkedUpdate.objects.get().external_id == "w.new"
 
 
+@pytest.mark.covers("F26")
 def test_late_messages_are_stored_in_place_and_answered_by_nobody(inbox):
     heard = []
 
@@ -172,6 +176,7 @@ def test_a_worker_that_was_frozen_while_another_took_over_writes_nothing(inbox):
     assert (Message.objects.count(), WebhookEvent.objects.get().state) == (1, "processed")
 
 
+@pytest.mark.covers("F25")
 def test_four_workers_share_the_work_and_keep_the_order_of_each_person(inbox):
     """All within one of WhatsApp's seconds: only the order of processing can tell."""
     for round_ in range(12):
@@ -195,6 +200,7 @@ def test_four_workers_share_the_work_and_keep_the_order_of_each_person(inbox):
         assert conversation.inbound_count == 12
 
 
+@pytest.mark.covers("F14")
 def test_the_same_message_in_two_workers_at_the_same_moment_is_one(inbox, monkeypatch):
     if connection.vendor == "sqlite":
         pytest.skip("one writer at a time")

@@ -28,6 +28,7 @@ def handshake(token, challenge="1158201444", mode="subscribe"):
     return ask(b"", "GET", [], urllib.parse.urlencode(values))
 
 
+@pytest.mark.covers("W12")
 def test_the_handshake_repeats_the_challenge_as_plain_text(inbox):
     status, headers, body, _ = handshake(inbox.account.verify_token)
     assert (status, body) == (200, b"1158201444")
@@ -36,6 +37,7 @@ def test_the_handshake_repeats_the_challenge_as_plain_text(inbox):
 
 
 @pytest.mark.parametrize("token", ["", "wrong", "é", "\ud800".encode("utf-8", "replace").decode(), "x" * 10_000])
+@pytest.mark.covers("W22")
 def test_a_wrong_verify_token_is_refused(inbox, token):
     assert handshake(token)[0] == 403
 
@@ -45,18 +47,21 @@ def test_another_mode_is_refused(inbox):
 
 
 @pytest.mark.parametrize("challenge", ["<script>alert(1)</script>", "", "é", "1" * 201, "12\r\nSet-Cookie: a=b"])
+@pytest.mark.covers("W12")
 def test_a_challenge_that_is_no_number_is_never_echoed(inbox, challenge):
     status, _headers, body, _ = handshake(inbox.account.verify_token, challenge)
     assert status == 400
     assert b"script" not in body
 
 
+@pytest.mark.covers("W22")
 def test_an_empty_verify_token_opens_nothing(inbox):
     WhatsAppAccount.objects.update(verify_token="")
     key_ring.forget()
     assert handshake("")[0] == 403
 
 
+@pytest.mark.covers("W08")
 def test_200_means_the_exact_bytes_are_stored(inbox, writer):
     body = '{"entry": [], "é": "🚗 \\/ \\u00e9"}'.encode()
     status, headers, _body, _ = ask(body)
@@ -68,6 +73,7 @@ def test_200_means_the_exact_bytes_are_stored(inbox, writer):
     assert body not in bytes(event.sealed_body)
 
 
+@pytest.mark.covers("W08")
 def test_escaped_and_raw_letters_are_different_bytes(inbox, writer):
     escaped = json.dumps(recorded("text")).encode()
     assert escaped != BODY
@@ -99,6 +105,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("case", BAD)
+@pytest.mark.covers("W01", "W02", "W04", "W05", "W10", "F24")
 def test_a_bad_signature_is_401_and_leaves_nothing(inbox, writer, case):
     status, _headers, body, _ = ask(BODY, headers=BAD[case])
     assert status == 401
@@ -106,11 +113,13 @@ def test_a_bad_signature_is_401_and_leaves_nothing(inbox, writer, case):
     assert not WebhookEvent.objects.exists()
 
 
+@pytest.mark.covers("W07")
 def test_one_changed_byte_is_401(inbox, writer):
     assert ask(BODY + b" ", headers=[(NAME, GOOD)])[0] == 401
 
 
 @pytest.mark.parametrize("secret", [None, "", "   "])
+@pytest.mark.covers("W03", "W04")
 def test_without_a_secret_nothing_is_accepted(inbox, writer, secret):
     AppSecret.objects.all().delete()
     if secret is not None:
@@ -121,6 +130,7 @@ def test_without_a_secret_nothing_is_accepted(inbox, writer, secret):
     assert ask(BODY, headers=[(NAME, GOOD)])[0] == 401
 
 
+@pytest.mark.covers("W02")
 def test_while_a_secret_is_rotated_both_sign_and_the_retired_one_does_not(inbox, writer):
     AppSecret.objects.create(account=inbox.account, secret="the-next-one")
     key_ring.forget()
@@ -131,26 +141,31 @@ def test_while_a_secret_is_rotated_both_sign_and_the_retired_one_does_not(inbox,
     assert ask(BODY, headers=[(NAME, GOOD)])[0] == 401
 
 
+@pytest.mark.covers("F21", "W16")
 def test_more_than_four_megabytes_declared_is_413_before_reading(inbox, writer):
     status, *_, read = ask(BODY, headers=[(NAME, GOOD), (b"content-length", str(LIMIT + 1).encode())])
     assert (status, read) == (413, 0)
 
 
 @pytest.mark.parametrize("length", [b"9" * 5000, b"99999999999999999999999"])
+@pytest.mark.covers("F21")
 def test_an_absurd_declared_length_is_413(inbox, length):
     assert ask(BODY, headers=[(b"content-length", length)])[0] == 413
 
 
+@pytest.mark.covers("F21", "W16")
 def test_more_than_four_megabytes_streamed_stops_reading(inbox, writer):
     status, *_, read = ask(b" " * (6 * 1024 * 1024), headers=[(NAME, GOOD)])
     assert (status, read) == (413, 5)
 
 
+@pytest.mark.covers("F21")
 def test_more_than_four_megabytes_in_one_piece_of_no_declared_length_are_413(inbox, writer):
     assert ask(b" " * (LIMIT + 1), chunk=LIMIT + 1)[0] == 413
     assert not WebhookEvent.objects.exists()
 
 
+@pytest.mark.covers("F21")
 def test_exactly_four_megabytes_are_taken(inbox, writer):
     body = b'{"entry": []' + b" " * (LIMIT - 13) + b"}"
     assert len(body) == LIMIT
@@ -159,6 +174,7 @@ def test_exactly_four_megabytes_are_taken(inbox, writer):
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "OPTIONS", "TRACE", "HEAD", "PATCH"])
+@pytest.mark.covers("W15")
 def test_other_methods_are_405(inbox, method):
     assert ask(BODY, method)[0] == 405
 
@@ -166,6 +182,7 @@ def test_other_methods_are_405(inbox, method):
 @pytest.mark.parametrize(
     "kind", [b"application/x-www-form-urlencoded", b"multipart/form-data; boundary=x", b"text/html"]
 )
+@pytest.mark.covers("W15")
 def test_other_content_types_are_415(inbox, writer, kind):
     assert ask(BODY, headers=[(NAME, GOOD), (b"content-type", kind)])[0] == 415
 
@@ -185,6 +202,7 @@ def test_a_client_that_hangs_up_leaves_nothing(inbox, writer):
     assert not WebhookEvent.objects.exists()
 
 
+@pytest.mark.covers("F20")
 def test_signed_nonsense_is_200_quarantined_and_can_be_replayed(inbox, writer, capsys):
     body = b'{"entry": [' + b"[" * 50
     assert ask(body)[0] == 200
@@ -195,6 +213,7 @@ def test_signed_nonsense_is_200_quarantined_and_can_be_replayed(inbox, writer, c
     assert capsys.readouterr().out.strip() == "1 replayed, 1 still in quarantine."
 
 
+@pytest.mark.covers("F20", "F27")
 def test_replay_applies_what_was_quarantined_once_the_cause_is_gone(inbox, writer, capsys):
     inbox.phone_number_id, ours = "elsewhere", inbox.phone_number_id
     inbox.save()

@@ -97,6 +97,7 @@ def test_what_is_dropped_in_time_is_not_given_up_and_the_rest_is():
     assert over == ["late", "late in the next loop"]
 
 
+@pytest.mark.covers("F21", "W16")
 def test_a_sender_that_trickles_is_408(inbox, writer, fresh_keys, monkeypatch):
     monkeypatch.setattr(receiver, "READ_SECONDS", 0.05)
     sent = []
@@ -111,7 +112,7 @@ def test_a_sender_that_trickles_is_408(inbox, writer, fresh_keys, monkeypatch):
     scope = {"method": "POST", "query_string": b"", "headers": []}
     asyncio.run(receiver.receive_webhook(scope, receive, send))
     assert sent[0]["status"] == 408
-    assert not receiver._too_slow
+    assert not receiver._Reading.stopped
 
 
 def test_a_request_that_is_cancelled_stays_cancelled(inbox, writer, fresh_keys):

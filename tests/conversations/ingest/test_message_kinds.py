@@ -67,6 +67,7 @@ def at(seconds):
 
 
 @pytest.mark.parametrize("name", MESSAGES)
+@pytest.mark.covers("F18")
 def test_each_kind_of_message_is_stored_with_its_content(inbox, name):
     kind, words, content = MESSAGES[name]
     body = recorded(name)
@@ -84,6 +85,7 @@ def test_each_kind_of_message_is_stored_with_its_content(inbox, name):
 
 
 @pytest.mark.parametrize("name", NO_MESSAGE)
+@pytest.mark.covers("F18")
 def test_what_is_for_other_features_is_stored_and_makes_no_message(inbox, name):
     (event,) = arrive(inbox, recorded(name))
     assert landings(event) == [(NO_MESSAGE[name], "stored")]
@@ -92,6 +94,7 @@ def test_what_is_for_other_features_is_stored_and_makes_no_message(inbox, name):
     assert not Contact.objects.exists()
 
 
+@pytest.mark.covers("F18", "W13")
 def test_no_recorded_body_is_ever_quarantined_and_each_can_come_again(inbox):
     bodies = [recorded(name) for name in names()]
     assert {event.state for event in arrive(inbox, *bodies)} == {"processed"}
@@ -175,6 +178,7 @@ def test_a_group_and_the_same_person_alone_are_two_conversations(inbox):
     assert ChannelIdentity.objects.filter(channel="whatsapp").count() == 1
 
 
+@pytest.mark.covers("F18")
 def test_an_echo_is_ours_and_answers_the_person(inbox):
     arrive(inbox, recorded("text"))
     assert only_conversation().waiting_since is not None

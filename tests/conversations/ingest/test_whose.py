@@ -24,6 +24,7 @@ from tests.webhooks import (
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
 
+@pytest.mark.covers("W14", "F27")
 def test_the_number_of_an_account_that_did_not_sign_is_quarantined(inbox):
     other = InboxFactory(account=AccountFactory(waba_id="310000000000009"), phone_number_id="329")
     (event,) = arrive(inbox, body(change(messages=[text("w")], phone="329"), waba="310000000000009"))
@@ -35,6 +36,7 @@ def test_the_number_of_an_account_that_did_not_sign_is_quarantined(inbox):
 
 
 @pytest.mark.parametrize("waba", ["310000000000009", "", None, 5])
+@pytest.mark.covers("W14")
 def test_our_number_under_another_account_is_quarantined(inbox, waba):
     AccountFactory(waba_id="310000000000009")
     bodies = [
@@ -47,6 +49,7 @@ def test_our_number_under_another_account_is_quarantined(inbox, waba):
     assert not Contact.objects.exists()
 
 
+@pytest.mark.covers("F27")
 def test_an_unknown_number_is_quarantined_and_no_inbox_guessed(inbox):
     (event,) = arrive(inbox, body(change(messages=[text("w")], phone="elsewhere")))
     assert landings(event) == [("text", "quarantined")]

@@ -110,6 +110,7 @@ def test_who_a_conversation_leaves_hears_of_it(published):
     assert (frame["assignee"], frame["team"]) == (after.pk, new_team.pk)
 
 
+@pytest.mark.covers("S11")
 def test_a_reader_gets_what_is_above_their_id_and_for_their_groups():
     first = hint("inbox.1")
     second, third = hint("inbox.1", "u.7"), hint("u.7")
@@ -121,6 +122,7 @@ def test_a_reader_gets_what_is_above_their_id_and_for_their_groups():
     assert places(replay.since(first, set())) == []
 
 
+@pytest.mark.covers("S11")
 @pytest.mark.parametrize("since", [0, -1, -(10**12)])
 def test_no_id_opens_what_is_not_for_the_reader(since):
     hint("inbox.1")

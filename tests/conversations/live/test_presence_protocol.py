@@ -181,6 +181,7 @@ async def test_where_many_listen_typing_is_told_only_to_those_in_the_conversatio
     assert (await next_of(theirs, "typing"))["mode"] == "note"
 
 
+@pytest.mark.covers("S03")
 async def test_people_of_another_team_hear_of_none_of_it(agent, conversation, signed_in):
     stranger = await sync_to_async(UserFactory)(teams=[await sync_to_async(TeamFactory)()])
     mine, theirs = await signed_in(agent), await signed_in(stranger)
@@ -190,6 +191,7 @@ async def test_people_of_another_team_hear_of_none_of_it(agent, conversation, si
     assert await is_silent(theirs, "typing", "viewers")
 
 
+@pytest.mark.covers("S03")
 async def test_a_key_of_another_conversation_opens_nothing(agent, conversation, signed_in, quick):
     mine = await signed_in(agent)
     await mine.send_to(opening(agent, conversation, c=conversation.pk + 1))
@@ -213,6 +215,7 @@ async def test_the_groups_of_a_conversation_end_with_the_access_to_it(inbox, tea
     assert registry.members(f"conv.{conversation.pk}") == set()
 
 
+@pytest.mark.covers("S03")
 async def test_an_old_key_opens_nothing_once_the_number_is_lost(agent, conversation, signed_in, registry, quick):
     frame = opening(agent, conversation)
     await agent.memberships.all().adelete()
@@ -224,6 +227,7 @@ async def test_an_old_key_opens_nothing_once_the_number_is_lost(agent, conversat
     assert quick.people(conversation.pk) == {}
 
 
+@pytest.mark.covers("S05")
 @pytest.mark.parametrize(
     "frame",
     [
@@ -239,6 +243,7 @@ async def test_malformed_frames_end_the_connection(agent, signed_in, frame):
     assert await mine.close_code() == 4400
 
 
+@pytest.mark.covers("S03")
 @pytest.mark.parametrize("key", ["", ":", "a:b:c", "é", "1.1.1:x:y", "\x00", "1.2.3" * 500])
 async def test_an_invented_key_opens_nothing_and_harms_nobody(agent, conversation, signed_in, key):
     mine = await signed_in(agent)
@@ -369,6 +374,7 @@ async def test_a_manager_who_is_one_no_longer_stops_looking_on(agent, signed_in,
     assert await looking.close_code() == 4401
 
 
+@pytest.mark.covers("A14")
 async def test_an_agent_cannot_look_on_by_a_session_that_says_so(agent, colleague, signed_in, registry):
     other_inbox = await sync_to_async(InboxFactory)(teams=[])
     mine = await signed_in(colleague, viewing_as=agent)

@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from conversations.channels.base import Text
 from conversations.desk import consumers, presence
 from conversations.messaging import outbound
+from crm.staff import tokens
 from crm.staff.models import Membership, Role, User
 from tests.conversations.live.desk_tabs import (  # noqa: F401 (fixtures)
     agent,
@@ -27,6 +28,7 @@ from tests.factories import ConversationFactory, InboxFactory, TeamFactory, User
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+@pytest.mark.covers("S01")
 async def test_without_a_session_the_socket_says_why_and_closes(registry):
     for cookie in ("", f"{settings.SESSION_COOKIE_NAME}=invented"):
         opened = tab(cookie)
@@ -35,6 +37,20 @@ async def test_without_a_session_the_socket_says_why_and_closes(registry):
     assert registry.sockets == ()
 
 
+@pytest.mark.covers("S08")
+async def test_nothing_in_the_address_opens_a_socket(registry, agent):
+    token = await sync_to_async(tokens.issue)(agent, ["read", "write"])
+    session = (await sync_to_async(cookie_of)(agent)).partition("=")[2]
+    for query in (f"token={token}", f"access_token={token}", f"{settings.SESSION_COOKIE_NAME}={session}"):
+        opened = tab()
+        opened.scope["query_string"] = query.encode()
+        opened.scope["headers"].append((b"authorization", f"Bearer {token}".encode()))
+        await opened.connect()
+        assert await opened.close_code() == 4401
+    assert registry.sockets == ()
+
+
+@pytest.mark.covers("S01")
 async def test_a_session_that_was_signed_out_opens_nothing(agent):
     cookie = await sync_to_async(cookie_of)(agent)
     await Session.objects.all().adelete()
@@ -51,6 +67,7 @@ async def test_an_integrator_has_no_inbox(registry, agent):
     assert registry.sockets == ()
 
 
+@pytest.mark.covers("S02")
 @pytest.mark.parametrize(
     "origin",
     [
@@ -86,6 +103,7 @@ async def test_the_subprotocol_is_accepted_only_if_offered(agent):
         await opened.disconnect()
 
 
+@pytest.mark.covers("S05", "S10")
 @pytest.mark.parametrize(
     "frame",
     [
@@ -103,6 +121,7 @@ async def test_a_bad_frame_ends_the_socket(registry, agent, signed_in, frame):
     assert await opened.close_code() == 4400
 
 
+@pytest.mark.covers("S05")
 async def test_more_than_20_frames_in_10_seconds_end_the_socket(agent, signed_in):
     opened = await signed_in(agent)
     for _ in range(consumers.RATE + 1):
@@ -140,6 +159,7 @@ async def test_a_closed_tab_is_forgotten(registry, agent):
     registry.deliver([f"u.{agent.pk}"], "{}")
 
 
+@pytest.mark.covers("S03")
 async def test_an_agents_tab_hears_its_inboxes_and_itself_only(registry, agent, inbox, signed_in):
     other = await sync_to_async(InboxFactory)(teams=[await sync_to_async(TeamFactory)()])
     opened = await signed_in(agent)
@@ -151,6 +171,7 @@ async def test_an_agents_tab_hears_its_inboxes_and_itself_only(registry, agent, 
     assert await opened.receive_nothing(timeout=0.1)
 
 
+@pytest.mark.covers("S03")
 async def test_a_restricted_agent_hears_of_themselves_and_their_teams_only(registry, agent, team, inbox, signed_in):
     await User.objects.filter(pk=agent.pk).aupdate(role=Role.RESTRICTED)
     opened = await signed_in(agent)
@@ -247,6 +268,7 @@ async def disappear(agent):
     await User.objects.filter(pk=agent.pk).adelete()
 
 
+@pytest.mark.covers("S06", "U04")
 @pytest.mark.parametrize(
     ("happens", "code"),
     [
@@ -290,6 +312,7 @@ async def test_many_who_come_at_once_are_told_apart(registry, agent, team, signe
         await one.disconnect()
 
 
+@pytest.mark.covers("S01", "U04")
 async def test_a_session_from_before_the_password_changed_opens_nothing(registry, agent):
     cookie = await sync_to_async(cookie_of)(agent)
     await change_password(agent)

@@ -256,6 +256,7 @@ def test_a_cancelled_message_frees_those_behind_it(graph, conversation):
     assert send(second).status == "accepted"
 
 
+@pytest.mark.covers("I12")
 def test_a_note_never_leaves_the_house(graph, conversation, agent):
     note, _made = outbound.note(conversation, by=agent, text="The customer is angry")
     send(note)

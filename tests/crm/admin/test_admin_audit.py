@@ -30,6 +30,7 @@ def test_a_new_row_is_recorded_with_its_values(admin, manager):
     assert entry.ip == "127.0.0.1"
 
 
+@pytest.mark.covers("A12")
 def test_a_change_is_recorded_before_and_after(posted, factories):
     tag = factories.TagFactory(name="old")
     assert posted(of(tag), name="new").status_code == 302
@@ -57,6 +58,7 @@ def test_deleting_several_records_each(admin, factories):
     assert AuditEntry.objects.filter(action="deleted").count() == 2
 
 
+@pytest.mark.covers("A09")
 def test_an_action_is_for_the_ticked_rows_even_if_all_are_asked_for(admin, factories):
     tags = factories.TagFactory.create_batch(3)
     data = {"action": "delete_selected", "_selected_action": [tags[0].pk], "select_across": "1", "post": "yes"}
@@ -64,6 +66,7 @@ def test_an_action_is_for_the_ticked_rows_even_if_all_are_asked_for(admin, facto
     assert Tag.objects.count() == 2
 
 
+@pytest.mark.covers("A07")
 def test_djangos_own_log_stays_empty(admin, posted, factories):
     tag = factories.TagFactory()
     posted(of(tag), name="other")
@@ -71,6 +74,7 @@ def test_djangos_own_log_stays_empty(admin, posted, factories):
     assert not LogEntry.objects.exists()
 
 
+@pytest.mark.covers("A07")
 def test_neither_password_nor_invitation_is_in_the_log(admin, factories):
     data = {
         "name": "Nora", "email": "nora@example.test", "role": "agent", "language": "es", "time_zone": "Europe/Madrid",
@@ -96,6 +100,7 @@ def test_links_to_other_rows_are_recorded_by_name(posted, factories):
     assert entries(ana).get().changes == {"teams": [["Sales"], []]}
 
 
+@pytest.mark.covers("I01")
 def test_the_history_shows_the_log_escaped(admin, posted, factories):
     tag = factories.TagFactory(name="plain")
     posted(of(tag), name="<img src=x onerror=alert(1)>")
@@ -105,6 +110,7 @@ def test_the_history_shows_the_log_escaped(admin, posted, factories):
     assert "Marta" in page
 
 
+@pytest.mark.covers("A09", "A12")
 def test_the_log_is_read_only(admin, manager, factories):
     entry = log.record("changed", factories.TagFactory(), by=manager, changes={"name": ["a", "<b>"]})
     page = admin.get(of(entry))

@@ -46,6 +46,7 @@ def test_a_contact_is_made_by_the_rules_of_the_inbox(admin, factories, attribute
     assert [link.tag.name for link in contact.contact_tags.all()] == ["VIP"]
 
 
+@pytest.mark.covers("A08")
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -145,6 +146,7 @@ def test_without_a_tag_the_action_says_so(admin, factories, tag):
     assert not contact.tags.exists()
 
 
+@pytest.mark.covers("I01")
 def test_what_people_write_is_shown_as_text(admin, manager, factories):
     contact = factories.ContactFactory(name=NASTY, company=NASTY, attributes={"k": NASTY})
     CustomAttribute.objects.create(key="k", label=NASTY)
@@ -191,6 +193,7 @@ def test_choices_are_written_one_to_a_line(admin, posted):
     assert (attribute.choices, attribute.key, attribute.type) == (["Plus", "Gold"], "plan", "choice")
 
 
+@pytest.mark.covers("A08")
 @pytest.mark.parametrize(
     ("field", "values"),
     [

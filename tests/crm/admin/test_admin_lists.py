@@ -127,6 +127,7 @@ def test_hostile_addresses_are_answered_without_failing(admin, model, query):
     assert answer.status_code in (200, 302, 400, 403)
 
 
+@pytest.mark.covers("A07")
 def test_nothing_can_be_learnt_of_passwords_by_filtering(admin, manager):
     answer = admin.get(f"{address(User)}?password__startswith=argon2")
     assert answer.status_code == 400

@@ -1,15 +1,17 @@
 """Who enters the administration, and what managers do with users, teams and tokens."""
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from crm.audit.models import AuditEntry
 from crm.foundation import clock
-from crm.staff import tokens
+from crm.staff import passwords, tokens
 from crm.staff.models import ApiToken, Role, User
+from crm.staff.signin_models import Invitation
 
 pytestmark = pytest.mark.django_db
 USERS = "/admin/crm/user/"
@@ -34,6 +36,7 @@ def signed_in():
     return signed_in
 
 
+@pytest.mark.covers("A01")
 @pytest.mark.parametrize("role", ["agent", "restricted", "integrator"])
 @pytest.mark.parametrize(
     "address", ["/admin/", "/admin/crm/contact/", "/admin/crm/user/add/", "/admin/login/", "/admin/x/"]
@@ -66,6 +69,7 @@ def test_the_site_never_shows_djangos_own_sign_in(client):
     assert client.post("/admin/login/", {"username": "a", "password": "b"}).status_code == 302
 
 
+@pytest.mark.covers("A01")
 @pytest.mark.parametrize("field", ["is_superuser", "user_permissions", "groups", "password", "last_login", "id"])
 def test_rights_are_given_by_role_only(posted, factories, field):
     user = factories.UserFactory()
@@ -73,11 +77,12 @@ def test_rights_are_given_by_role_only(posted, factories, field):
     assert posted(of(user), **{field: "1"}).status_code == 302
     user.refresh_from_db()
     assert not user.is_superuser
-    assert not user.groups.exists()
+    assert [group.name for group in user.groups.all()] == [user.role]
     assert not user.user_permissions.exists()
     assert user.password == before
 
 
+@pytest.mark.covers("A01")
 @pytest.mark.parametrize("change", [{"role": "agent"}, {"is_active": None}])
 def test_nobody_changes_their_own_rights(posted, manager, factories, change):
     factories.UserFactory(manager=True)
@@ -90,6 +95,7 @@ def test_ones_own_name_can_be_changed(posted, manager):
     assert posted(of(manager), name="Marta V.").status_code == 302
 
 
+@pytest.mark.covers("U04")
 @pytest.mark.parametrize("change", [{"role": "agent"}, {"is_active": None}, {"email": "new@example.test"}])
 def test_whose_rights_change_signs_in_again(posted, signed_in, factories, change):
     other, third = factories.UserFactory.create_batch(2, manager=True)
@@ -100,6 +106,33 @@ def test_whose_rights_change_signs_in_again(posted, signed_in, factories, change
     assert not sessions_of(other)
 
 
+@pytest.mark.covers("U04", "U09")
+@pytest.mark.parametrize("change", [{"role": "manager"}, {"is_active": None}, {"email": "new@example.test"}])
+def test_no_link_outlives_what_it_was_made_for(posted, factories, manager, change):
+    user, other = factories.UserFactory.create_batch(2)
+    for one in (user, other):
+        passwords.invite(one, by=manager, request=RequestFactory().get("/"))
+        SocialAccount.objects.create(user=one, provider="idp", uid=f"uid {one.pk}")
+    assert posted(of(user), name="New name").status_code == 302
+    assert Invitation.objects.count() == 2
+    assert posted(of(user), **change).status_code == 302
+    assert [one.user for one in Invitation.objects.all()] == [other]
+    assert SocialAccount.objects.filter(user=user).exists() is ("email" not in change)
+    assert SocialAccount.objects.filter(user=other).exists()
+    entry = AuditEntry.objects.filter(action="changed", object_id=str(user.pk)).latest("pk")
+    assert set(entry.changes) == set(change)
+
+
+@pytest.mark.parametrize("key", ["abc", "²", "9" * 30])
+def test_what_is_no_key_is_not_found(admin, factories, key):
+    for deed in ("invite", "remove-factors", "unlink"):
+        assert admin.get(f"{USERS}{key}/{deed}/").status_code == 404
+    data = {"action": "sign_out", "_selected_action": [key, factories.UserFactory().pk], "index": "0"}
+    assert admin.post(USERS, data).status_code == 302
+    assert AuditEntry.objects.get().action == "signed_out_everywhere"
+    assert admin.post(USERS, data | {"_selected_action": [key]}).status_code == 302
+
+
 def test_a_new_name_ends_no_session(posted, signed_in, factories):
     other = factories.UserFactory(manager=True)
     client = signed_in(other)
@@ -107,6 +140,7 @@ def test_a_new_name_ends_no_session(posted, signed_in, factories):
     assert client.get("/admin/").status_code == 200
 
 
+@pytest.mark.covers("U04")
 def test_ticked_users_are_signed_out_everywhere(admin, signed_in, factories):
     other = factories.UserFactory(manager=True)
     clients = [signed_in(other), signed_in(other)]
@@ -159,6 +193,7 @@ def new_token(admin, whose, **values):
     )
 
 
+@pytest.mark.covers("A07", "P15")
 def test_a_token_is_shown_once_and_kept_as_a_digest(admin, factories):
     integrator = factories.UserFactory(integrator=True)
     page = new_token(admin, integrator)
@@ -196,6 +231,18 @@ def test_a_revoked_token_opens_nothing_and_stays_known(admin, factories):
     assert AuditEntry.objects.filter(action="revoked").count() == 1
 
 
+@pytest.mark.covers("A02")
+def test_a02_who_revokes_anothers_token_has_shown_lately_who_they_are(admin, factories):
+    text = tokens.issue(factories.UserFactory(integrator=True), tokens.SCOPES[:1])
+    session = admin.session
+    session["signed_in_at"] -= 901
+    session.save()
+    data = {"action": "revoke", "_selected_action": [ApiToken.objects.get().pk], "index": "0"}
+    assert admin.post(TOKENS, data)["Location"].startswith("/accounts/again/password/")
+    assert tokens.find(text) is not None
+
+
+@pytest.mark.covers("A04")
 def test_a_token_is_neither_changed_nor_deleted(admin, factories):
     tokens.issue(factories.UserFactory(integrator=True), tokens.SCOPES[:1])
     token = ApiToken.objects.get()

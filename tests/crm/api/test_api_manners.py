@@ -10,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
 
+from config import api_urls
 from conversations.messaging.models import Message
 from crm.audit import log
 from crm.audit.models import AuditEntry
@@ -163,6 +164,7 @@ class TestLimits:
         for name in ("counters", "own_counters"):
             caches[name].clear()
 
+    @pytest.mark.covers("P19")
     def test_p19_a_token_that_comes_too_often_waits(self, manager):
         api = Integrator(manager)
         answers = [api.get("tags/") for _ in range(4)]
@@ -171,6 +173,7 @@ class TestLimits:
         assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
         assert Integrator(manager).get("tags/").status_code == 200
 
+    @pytest.mark.covers("P19")
     def test_p19_an_address_waits_whatever_its_tokens(self):
         client = Client(headers={"Authorization": "Bearer vt_wrong"})
         found = [client.get("/api/v1/tags/").status_code for _ in range(10)]
@@ -189,6 +192,7 @@ class TestLimits:
 
 
 class TestTokens:
+    @pytest.mark.covers("P15")
     def test_p15_a_narrow_scope_opens_one_resource_one_way(self, manager):
         api = Integrator(manager, "contacts:read", "tags:write")
         assert api.get("contacts/").status_code == 200
@@ -198,6 +202,7 @@ class TestTokens:
         assert "contacts:write" in refused.json()["detail"]
         assert api.get("tags/").status_code == 403
 
+    @pytest.mark.covers("P15")
     def test_p15_a_revoked_token_opens_nothing_at_once_and_its_use_is_noted(self, api):
         assert api.get("tags/").status_code == 200
         token = ApiToken.objects.get()
@@ -205,6 +210,7 @@ class TestTokens:
         ApiToken.objects.update(revoked_at=clock.real())
         assert api.get("tags/").status_code == 401
 
+    @pytest.mark.covers("P15")
     def test_p15_a_token_in_the_address_is_not_looked_at(self, manager):
         text = tokens.issue(manager, ["read"])
         assert Client().get(f"/api/v1/tags/?token={text}&access_token={text}").status_code == 401
@@ -231,12 +237,14 @@ class TestAnswers:
         answer = api.get("tags/")
         assert (answer.status_code, answer.json()["code"]) == (500, "internal")
 
+    @pytest.mark.covers("P16", "P17")
     def test_p16_p17_no_cache_and_no_other_site_gets_an_answer(self, api):
         for path in ("tags/", "contacts/999/"):
             answer = api.client.get(f"/api/v1/{path}", headers={"Origin": "https://evil.test"})
             assert answer.headers["Cache-Control"] == "no-store"
             assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
+    @pytest.mark.covers("P10")
     @pytest.mark.parametrize("query", ["ordering=token", "password__startswith=a", "user__password=x", "order_by=-id"])
     def test_p10_hidden_fields_neither_filter_nor_order(self, api, query):
         TagFactory.create_batch(3)
@@ -244,12 +252,14 @@ class TestAnswers:
         for path in ("tags/", "users/", "contacts/"):
             assert api.client.get(f"/api/v1/{path}?{query}").json() == api.get(path).json()
 
+    @pytest.mark.covers("P13")
     def test_p13_a_page_is_never_larger_than_its_limit(self, api):
         TagFactory.create_batch(210)
         assert len(api.get("tags/", page_size=5000).json()["results"]) == 200
 
 
 class TestDocumentation:
+    @pytest.mark.covers("I10")
     def test_the_page_loads_only_our_own_files_and_runs_nothing_inline(self, client):
         answer = client.get("/api/v1/docs/")
         html = answer.content.decode()
@@ -257,6 +267,16 @@ class TestDocumentation:
         assert "unsafe" not in answer.headers["Content-Security-Policy"]
         assert "//" not in html.replace("<!doctype html>", "")
         assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son\w+=", html)
+
+    def test_the_schema_is_made_once_per_format(self, client):
+        def made_by(query):
+            before = api_urls._schema.cache_info().misses
+            assert b"/api/v1/contacts/" in client.get(f"/api/v1/schema/{query}").content
+            return api_urls._schema.cache_info().misses - before
+
+        api_urls._schema.cache_clear()
+        assert [made_by(""), made_by("?format=json")] == [1, 1]
+        assert [made_by(""), made_by("?format=json&lang=zz&version=%0a9")] == [0, 0]
 
     def test_the_schema_is_for_everybody_and_names_every_operations_scope_and_refusals(self, client):
         schema = client.get("/api/v1/schema/?format=json").json()

@@ -94,7 +94,7 @@ def test_why_a_tag_is_there_stands_on_the_page(admin, manager, factories):
 def test_phones_of_before_become_points_once(factories):
     old, new = Contact.objects.create(phone="+5511987654321"), factories.ContactFactory()
     Contact.objects.create(name="Nobody")
-    migration = importlib.import_module("crm.migrations.0012_points_of_phones")
+    migration = importlib.import_module("crm.migrations.0016_points_of_phones")
     for _again in range(2):
         migration.fill(apps, None)
     assert ContactPoint.objects.count() == 2

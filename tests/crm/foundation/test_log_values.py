@@ -3,9 +3,11 @@
 import json
 import logging
 
+import pytest
 import structlog
 from django.db import IntegrityError
 
+from crm.foundation import logs
 from crm.foundation.logs import configure_logging
 
 
@@ -24,6 +26,7 @@ def lines_of(write):
     return said
 
 
+@pytest.mark.covers("G21")
 def test_a_database_error_leaves_its_row_out():
     (line,) = lines_of([("anything", IntegrityError("Key (wa_id)=(34600111222) already exists: luna rota"))])
     assert "34600111222" not in json.dumps(line)
@@ -34,6 +37,32 @@ def test_a_database_error_leaves_its_row_out():
 def test_other_errors_keep_their_trace():
     (line,) = lines_of([("anything", KeyError("status"))])
     assert "KeyError" in line["exception"]
+
+
+@pytest.mark.covers("G21")
+def test_an_error_does_not_quote_what_somebody_wrote():
+    (line,) = lines_of([("anything", ValueError("no number: luna rota 34600111222"))])
+    assert "luna" not in json.dumps(line)
+    assert "34600111222" not in json.dumps(line)
+    assert line["exception"].endswith("ValueError")
+    assert "test_log_values.py" in line["exception"]
+
+
+def test_an_error_about_the_machine_keeps_its_words():
+    (line,) = lines_of([("anything", ConnectionRefusedError(111, "Connection refused"))])
+    assert line["exception"].endswith("ConnectionRefusedError: [Errno 111] Connection refused")
+
+
+def test_the_causes_of_an_error_are_told_first():
+    try:
+        try:
+            int("luna rota")
+        except ValueError as cause:
+            raise KeyError("luna rota") from cause
+    except KeyError as error:
+        told = logs.without_values(None, "", {"exc_info": error})["exception"]
+    assert told.index("ValueError") < told.index("KeyError")
+    assert "luna rota" not in told.replace('int("luna rota")', "").replace('KeyError("luna rota")', "")
 
 
 def test_structlog_is_configured():

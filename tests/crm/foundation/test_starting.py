@@ -34,6 +34,7 @@ def setting(name, data, **env):
     return done.stdout.strip(), done.stderr
 
 
+@pytest.mark.covers("A11")
 @pytest.mark.parametrize("missing", sorted(COMPLETE))
 @pytest.mark.parametrize("how", ["absent", "empty", "blank"])
 def test_without_its_secrets_an_installation_does_not_start(tmp_path, missing, how):

@@ -1,6 +1,7 @@
 """How often one may try: strangers are slowed down, and cannot lock anybody out (reliability.md, U01 and U02)."""
 
 import datetime as dt
+import re
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -10,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from crm.audit.models import AuditEntry
 from crm.foundation import clock
-from crm.staff import lockout
+from crm.staff import lockout, signin
 from crm.staff.signin_models import Tries
 from tests.factories import PASSWORD, UserFactory
 
@@ -21,6 +22,7 @@ def fail(enter, client, email, times):
     return [enter(client, email, f"wrong {n}").status_code for n in range(times)]
 
 
+@pytest.mark.covers("U01")
 @pytest.mark.parametrize("is_there", [True, False])
 def test_u01_the_sixth_failure_in_five_minutes_is_told_to_wait(browser, enter, is_in, is_there):
     email = UserFactory().email if is_there else "nobody@example.test"
@@ -33,6 +35,7 @@ def test_u01_the_sixth_failure_in_five_minutes_is_told_to_wait(browser, enter, i
     assert not is_in(client)
 
 
+@pytest.mark.covers("U01")
 def test_u01_the_wait_ends(browser, enter, is_in, monkeypatch):
     user, client = UserFactory(), browser()
     fail(enter, client, user.email, 6)
@@ -42,6 +45,7 @@ def test_u01_the_wait_ends(browser, enter, is_in, monkeypatch):
     assert is_in(client)
 
 
+@pytest.mark.covers("U01")
 def test_u01_a_stranger_locks_out_nobody_else(browser, enter, is_in):
     user = UserFactory()
     assert 429 in fail(enter, browser("198.51.100.7"), user.email, 7)
@@ -50,6 +54,7 @@ def test_u01_a_stranger_locks_out_nobody_else(browser, enter, is_in):
     assert is_in(victim)
 
 
+@pytest.mark.covers("U01")
 def test_u01_a_thousand_addresses_slow_down_strangers_and_not_the_browser_that_is_known(browser, enter, is_in):
     user, own = UserFactory(), browser("192.0.2.1")
     enter(own, user.email)
@@ -63,6 +68,7 @@ def test_u01_a_thousand_addresses_slow_down_strangers_and_not_the_browser_that_i
     assert is_in(own)
 
 
+@pytest.mark.covers("U01")
 def test_u01_one_address_cannot_try_all_accounts(browser, enter):
     client = browser("192.0.2.1")
     for _n in range(lockout.ADDRESS.most - 2):
@@ -77,6 +83,7 @@ def test_the_networks_of_ipv6_count_as_one_address(browser, enter):
     assert codes[-1] == 429
 
 
+@pytest.mark.covers("U01")
 def test_a_cookie_that_somebody_made_up_is_no_known_browser(browser, enter):
     user = UserFactory()
     other = browser("192.0.2.1")
@@ -101,6 +108,7 @@ def test_the_right_password_forgives_the_wrong_ones(browser, enter, is_in):
     assert not Tries.objects.filter(count__gt=12)  # the wrong ones of the address, and the right ones given back
 
 
+@pytest.mark.covers("U02")
 def test_u02_known_and_unknown_users_cost_the_same(browser, enter, monkeypatch):
     hashed = []
     whole = Argon2PasswordHasher.encode, Argon2PasswordHasher.verify
@@ -132,6 +140,7 @@ def test_failures_are_recorded_but_not_without_bound(browser, enter):
     assert "nobody" not in str(AuditEntry.objects.values_list())
 
 
+@pytest.mark.covers("U01")
 @pytest.mark.django_db(transaction=True)
 def test_u01_who_tries_many_at_once_gets_no_further():
     def one(_n):
@@ -145,3 +154,27 @@ def test_u01_who_tries_many_at_once_gets_no_further():
 
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(one, range(40))) == lockout.PAIR.most
+
+
+@pytest.mark.covers("U01")
+def test_u01_who_came_by_the_link_in_a_letter_starts_anew_in_that_browser(browser, enter, is_in, letters):
+    user, client = UserFactory(), browser()
+    fail(enter, client, user.email, 6)
+    for _n in range(lockout.STRANGERS.most - 5):
+        lockout.count((lockout.STRANGERS, user.email))
+    [letter] = letters(lambda: client.post("/accounts/forgotten/", {"email": user.email}))
+    form = client.get(re.search(r"http://testserver(/\S+)", letter.body)[1])["Location"]
+    new = "a quite different phrase"
+    assert client.post(form, {"new_password1": new, "new_password2": new}).status_code == 302
+    enter(client, user.email, new)
+    assert is_in(client)
+    assert enter(browser("203.0.113.9"), user.email, new).status_code == 429  # elsewhere nothing is forgiven
+
+
+def test_failures_of_invented_addresses_use_up_nobody_elses_record(browser, enter):
+    user = UserFactory()
+    for _n in range(signin.NOTED.most):
+        lockout.count((signin.NOTED, "sign_in_failed nobody"))
+    for email in ("nobody@example.test", user.email):
+        enter(browser(), email, "wrong")
+    assert list(AuditEntry.objects.values_list("action", "object_id")) == [("sign_in_failed", str(user.pk))]

@@ -125,6 +125,7 @@ def test_what_is_no_code_is_refused_in_words(signed_in, with_app, is_in, code):
     assert not is_in(client)
 
 
+@pytest.mark.covers("U01")
 def test_codes_are_not_for_guessing(signed_in, with_app, code_of, is_in):
     user = UserFactory()
     secret = with_app(signed_in(user))
@@ -149,6 +150,7 @@ def test_a_code_to_recover_with_opens_once(signed_in, with_app, is_in):
     assert codes[0] not in second.get("/accounts/codes/").content.decode()
 
 
+@pytest.mark.covers("U04")
 def test_u04_a_new_factor_ends_other_sessions_and_keeps_this_one(signed_in, with_app, is_in):
     user = UserFactory()
     other, client, bystander = signed_in(user), signed_in(user), signed_in(UserFactory())
@@ -174,12 +176,14 @@ def test_the_last_factor_of_an_agent_may_go_and_takes_the_codes_with_it(signed_i
     assert not Authenticator.objects.filter(user=user).exists()
 
 
+@pytest.mark.covers("A07")
 def test_secrets_are_encrypted_in_the_database(signed_in, with_app):
     user = UserFactory()
     secret = with_app(signed_in(user))
     assert secret not in str(list(Authenticator.objects.values_list("data", flat=True)))
 
 
+@pytest.mark.covers("A02")
 @pytest.mark.parametrize("path", ["/accounts/app/add/", "/accounts/passkeys/add/", "/accounts/password/"])
 def test_a02_what_opens_an_account_asks_again_who_it_is(signed_in, path):
     client = signed_in(UserFactory())
@@ -194,12 +198,72 @@ def test_a02_what_opens_an_account_asks_again_who_it_is(signed_in, path):
     assert client.get(path).status_code == 200
 
 
+@pytest.mark.covers("A02")
+@pytest.mark.parametrize("path", ["/accounts/password/", "/accounts/app/add/"])
+def test_a02_what_was_sent_too_late_is_kept_nowhere(signed_in, path):
+    client = signed_in(UserFactory())
+    session = client.session
+    session["signed_in_at"] -= 901
+    session.save()
+    sent = {
+        "new_password1": "phrase nobody knows",
+        "new_password2": "phrase nobody knows",
+        "code": "phrase nobody knows",
+    }
+    response = client.post(path, sent)
+    assert response["Location"] == "/accounts/again/password/?" + urlencode({"next": path})
+    assert "phrase" not in str(dict(client.session))
+    assert session.session_key not in str(dict(client.session))
+    assert 'role="alert"' in client.get(response["Location"]).content.decode()
+    assert client.post(response["Location"], {"password": PASSWORD})["Location"] == path
+    assert client.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "credential",
+    [
+        "{}", '{"id":"YQ"}', "[]", "1", '"x"', '{"id":1,"rawId":1,"response":1,"type":"public-key"}',
+        '{"id":"YQ","rawId":"YQ","type":"public-key","response":{}}',
+        '{"id":"YQ","rawId":"YQ","type":"public-key","response":[]}',
+        '{"id":"YQ","rawId":"YQ","type":"public-key","response":{"clientDataJSON":"e30","authenticatorData":"YQ",'
+        '"signature":"YQ","userHandle":"OTk5OTk5OTk5OTk5OTk5OTk5OTk5","attestationObject":"_w"}}',
+    ],
+)  # fmt: skip
+def test_what_no_passkey_answers_is_wrong_and_breaks_nothing(signed_in, browser, with_app, credential):
+    user = UserFactory()
+    client = signed_in(user)
+    secret = with_app(client)
+    assert secret
+    stranger, half = browser(), signed_in(user)
+    stranger.get("/accounts/passkey/", headers={"X-Requested-With": "XMLHttpRequest"})
+    client.get("/accounts/passkeys/add/")
+    half.get(CODE)
+    assert stranger.post("/accounts/passkey/", {"credential": credential})["Location"] == "/accounts/login/"
+    assert half.post(CODE, {"credential": credential}).status_code == 200
+    assert client.post("/accounts/passkeys/add/", {"credential": credential}).status_code == 200
+    assert client.post("/accounts/again/passkey/", {"credential": credential}).status_code == 302
+    assert secondfactor.factors_of(user) == 1
+
+
+def test_a_letter_tells_of_a_factor_that_went(signed_in, manager, with_app, letters):
+    user = UserFactory(language="en")
+    client = signed_in(user)
+    with_app(client)
+    [letter] = letters(lambda: client.post("/accounts/app/remove/"))
+    assert (letter.to, "second factor" in letter.body) == ([user.email], True)
+    with_app(client)
+    path = f"/admin/crm/user/{user.pk}/remove-factors/"
+    assert [one.to for one in letters(lambda: signed_in(manager).post(path))] == [[user.email]]
+    assert letters(lambda: signed_in(manager).post(path)) == []  # there was none
+
+
 def test_asking_again_is_not_for_guessing(signed_in):
     client = signed_in(UserFactory())
     answers = [client.post("/accounts/again/password/", {"password": f"wrong {n}"}).status_code for n in range(11)]
     assert answers[-2:] == [200, 429]
 
 
+@pytest.mark.covers("A02")
 def test_a02_a_manager_removes_the_factors_of_who_lost_them(signed_in, manager, with_app, is_in):
     user = UserFactory()
     theirs = signed_in(user)
@@ -213,6 +277,7 @@ def test_a02_a_manager_removes_the_factors_of_who_lost_them(signed_in, manager, 
     assert is_in(signed_in(user))
 
 
+@pytest.mark.covers("A02")
 @pytest.mark.parametrize("act", ["remove-factors", "invite"])
 def test_a02_one_cannot_do_that_for_oneself_nor_as_an_agent_nor_long_after_signing_in(signed_in, manager, act):
     user = UserFactory()

@@ -1,6 +1,8 @@
 """Where one is signed in, and ending it; links with which a password is chosen (reliability.md, U02, U03, U04, U09)."""
 
 import datetime as dt
+import io
+import logging
 import re
 
 import pytest
@@ -10,7 +12,9 @@ from django.test import RequestFactory
 from config.mailing import mailers
 from crm.audit.models import AuditEntry
 from crm.foundation import clock
+from crm.foundation.logs import configure_logging
 from crm.staff import passwords, sessions, tokens
+from crm.staff.account_views import ResetView
 from crm.staff.models import Role, User
 from crm.staff.signin_models import StaffSession
 from tests.factories import PASSWORD, UserFactory
@@ -70,6 +74,7 @@ def test_the_list_says_where_and_ends_one_or_all_others(browser, enter, is_in):
     assert AuditEntry.objects.filter(action__in=["session_ended", "signed_out_everywhere"]).count() == 2
 
 
+@pytest.mark.covers("U04")
 def test_nobody_ends_anothers_session(browser, enter, is_in):
     client, victim = browser(), browser()
     enter(client, UserFactory().email)
@@ -80,6 +85,7 @@ def test_nobody_ends_anothers_session(browser, enter, is_in):
     assert is_in(victim)
 
 
+@pytest.mark.covers("U07")
 def test_signing_out_forgets_the_session(browser, enter):
     client = browser()
     enter(client, UserFactory().email)
@@ -112,6 +118,7 @@ def test_a_browser_in_words(agent, words):
     assert sessions.describe(agent) in (words, "Navegador desconocido")
 
 
+@pytest.mark.covers("U04")
 def test_u04_a_new_password_ends_all_other_sessions_and_tokens_if_asked(browser, enter, is_in):
     user = UserFactory()
     mine, other, bystander = browser(), browser(), browser()
@@ -155,6 +162,7 @@ def test_who_forgot_the_password_gets_a_link_that_works_once(browser, enter, is_
     assert opened(browser(), link_in(letter)) == link_in(letter)  # no form behind it any more
 
 
+@pytest.mark.covers("U02")
 def test_u02_an_unknown_address_is_answered_the_same(browser, letters, django_assert_max_num_queries):
     invited = UserFactory()
     invited.set_unusable_password()
@@ -181,6 +189,7 @@ def test_nobodys_letter_box_is_flooded(browser, letters):
     assert answers[-1] == 429
 
 
+@pytest.mark.covers("U04")
 @pytest.mark.parametrize("change", [{"is_active": False}, {"email": "other@example.test"}, {"password": "!"}])
 def test_a_link_dies_with_what_it_was_made_for(browser, letters, change):
     user = UserFactory()
@@ -199,6 +208,7 @@ def test_who_is_invited_chooses_a_password_and_is_in(browser, is_in, invite, new
     assert newcomer.check_password(NEW)
 
 
+@pytest.mark.covers("U09")
 def test_u09_an_invitation_works_once(browser, is_in, invite, newcomer):
     link = invite(newcomer, UserFactory(manager=True))
     first, second = browser(), browser()
@@ -211,6 +221,7 @@ def test_u09_an_invitation_works_once(browser, is_in, invite, newcomer):
     assert opened(browser(), link) == link
 
 
+@pytest.mark.covers("U09")
 def test_u09_role_and_address_are_the_inviters(browser, invite, newcomer):
     link = invite(newcomer, UserFactory(manager=True))
     client = browser()
@@ -221,6 +232,7 @@ def test_u09_role_and_address_are_the_inviters(browser, invite, newcomer):
     assert newcomer.email != "evil@example.test"
 
 
+@pytest.mark.covers("U09")
 def test_u09_an_invitation_is_for_one_account_ends_and_gives_way_to_the_next(browser, invite, newcomer, monkeypatch):
     manager, other = UserFactory(manager=True), UserFactory()
     link, theirs = invite(newcomer, manager), invite(other, manager)
@@ -243,6 +255,7 @@ def test_managers_land_in_the_administration_and_integrators_at_their_account(br
     assert enter(browser(), UserFactory(integrator=True).email)["Location"] == "/accounts/"
 
 
+@pytest.mark.covers("I10", "P17")
 def test_pages_of_the_account_are_strict_and_kept_by_no_cache(browser, enter):
     client = browser()
     for path in ("/accounts/login/", "/accounts/forgotten/", "/accounts/reset/MQ/x-y/", "/accounts/invitation/MQ/x/"):
@@ -280,3 +293,42 @@ def test_mail_servers_by_url():
     for wrong in ("http://x", "smtp://", "", "mail.example.com"):
         with pytest.raises(Exception, match="EMAIL_URL"):
             mailers(wrong)
+
+
+@pytest.mark.covers("G21")
+@pytest.mark.parametrize("name", ["reset", "invitation"])
+def test_g21_the_address_of_a_link_is_in_no_log_line_nor_in_the_audit_log(browser, enter, monkeypatch, name):
+    def fails(*_args, **_kwargs):
+        raise ValueError(name)
+
+    path, written = f"/accounts/{name}/MQ/the-secret-of-it/", io.StringIO()
+    handler = logging.StreamHandler(written)
+    client = browser()
+    client.raise_request_exception = False
+    enter(client, UserFactory().email)
+    configure_logging(level="INFO", as_json=True)
+    handler.setFormatter(logging.getLogger().handlers[0].formatter)
+    logging.getLogger().addHandler(handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(ResetView, "get_user", fails)
+            assert client.get(path).status_code == 500
+        client.handler.enforce_csrf_checks = True
+        assert client.post(path).status_code == 403
+    finally:
+        logging.getLogger().removeHandler(handler)
+    assert f"/accounts/{name}/" in written.getvalue()
+    assert "the-secret-of-it" not in written.getvalue()
+    denied = AuditEntry.objects.get(action="denied")
+    assert denied.changes["asked_for"][1] == f"POST /accounts/{name}/…/"
+
+
+def test_a_letter_tells_of_a_new_password(browser, enter, letters):
+    user, client = UserFactory(language="es"), browser()
+    enter(client, user.email)
+    [letter] = letters(lambda: client.post("/accounts/password/", TWICE))
+    assert (letter.to, user.name in letter.body, NEW in letter.body) == ([user.email], True, False)
+    [asked] = letters(lambda: client.post("/accounts/forgotten/", {"email": user.email}))
+    other = browser()
+    form = opened(other, link_in(asked))
+    assert [one.to for one in letters(lambda: other.post(form, TWICE))] == [[user.email]]

@@ -10,6 +10,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.core.exceptions import ImproperlyConfigured
 
 from config.single_sign_on import provider
+from crm.audit.models import AuditEntry
 from crm.staff.models import User
 from tests.factories import UserFactory
 
@@ -88,6 +89,7 @@ def test_a_verified_address_of_a_user_opens_the_account(idp, enter_there, is_in)
     assert "code_verifier" in idp.asked[0]  # PKCE: a code that somebody else fetched is of no use
 
 
+@pytest.mark.covers("U08")
 @pytest.mark.parametrize("verified", [False, None, "false", "true", 1, []])
 def test_u08_an_address_that_is_not_verified_merges_nothing(idp, enter_there, is_in, verified):
     UserFactory(email=ANA["email"])
@@ -98,6 +100,7 @@ def test_u08_an_address_that_is_not_verified_merges_nothing(idp, enter_there, is
     assert 'role="alert"' in client.get("/accounts/login/").content.decode()
 
 
+@pytest.mark.covers("U08")
 @pytest.mark.parametrize("person", [{"email": "stranger@example.test"}, {"email": ""}, {"email": "ana@evil.test"}])
 def test_u08_nobody_signs_up(idp, enter_there, is_in, person):
     UserFactory(email=ANA["email"])
@@ -107,6 +110,7 @@ def test_u08_nobody_signs_up(idp, enter_there, is_in, person):
     assert User.objects.count() == 1
 
 
+@pytest.mark.covers("U08")
 def test_u08_without_the_state_of_this_browser_nothing_happens(idp, browser, is_in):
     UserFactory(email=ANA["email"])
     client, other = browser(), browser()
@@ -117,6 +121,7 @@ def test_u08_without_the_state_of_this_browser_nothing_happens(idp, browser, is_
     assert not idp.asked
 
 
+@pytest.mark.covers("U08")
 def test_u08_who_was_here_before_is_known_by_the_providers_name_for_them_and_not_by_the_address(
     idp, enter_there, is_in
 ):
@@ -159,3 +164,35 @@ def test_half_a_configuration_is_refused(issuer):
     with pytest.raises(ImproperlyConfigured):
         provider("https://idp.example.test", "", "s", name="x", trusts_email=False)
     assert provider("", "", "", name="x", trusts_email=False) == {}
+
+
+@pytest.mark.covers("U08")
+@pytest.mark.parametrize("process", ["connect", "redirect", "x"])
+def test_u08_the_provider_is_asked_for_nothing_but_signing_in(idp, browser, enter, process):
+    client = browser()
+    enter(client, UserFactory(email=ANA["email"]).email)
+    assert client.post(f"{URL}?process={process}").status_code == 400
+    assert client.post(URL, {"process": process}).status_code == 400
+    assert client.post(URL, {"process": "login"}).status_code == 302
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_link_is_told_seen_and_ended(idp, enter_there, browser, enter, is_in, letters):
+    user, manager = UserFactory(email=ANA["email"], language="en"), UserFactory(manager=True)
+    found = []
+    [letter] = letters(lambda: found.append(enter_there()))
+    assert (letter.to, "single sign-on" in letter.body) == ([user.email], True)
+    client, _answer = found[0]
+    assert 'data-testid="sso"' in client.get("/accounts/").content.decode()
+    theirs = browser()
+    enter(theirs, manager.email)
+    assert "linked" in theirs.get(f"/admin/crm/user/{user.pk}/change/").content.decode()
+    path = f"/admin/crm/user/{user.pk}/unlink/"
+    assert theirs.get(path).status_code == 200
+    assert SocialAccount.objects.exists()
+    assert theirs.post(path).status_code == 302
+    assert (SocialAccount.objects.exists(), is_in(client)) == (False, False)
+    assert AuditEntry.objects.get(action="sso_unlinked").user == manager
+    idp.person["email"] = "renamed@example.test"  # who was Ana at the provider is nobody here now
+    client, _answer = enter_there()
+    assert not is_in(client)

@@ -13,6 +13,7 @@ from tests.factories import UserFactory
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 
 
+@pytest.mark.covers("P15")
 def test_only_a_hash_is_kept():
     text = tokens.issue(UserFactory(), ["write", "read", "read"], name="ERP")
     with connection.cursor() as cursor:
@@ -34,11 +35,13 @@ def test_a_token_is_found_by_its_text_only():
         assert tokens.find(wrong) is None
 
 
+@pytest.mark.covers("P20")
 def test_two_tokens_are_never_alike():
     user = UserFactory()
     assert len({tokens.issue(user, ["read"]) for _ in range(50)}) == 50
 
 
+@pytest.mark.covers("P15", "U04")
 def test_a_token_ends_with_its_time_its_revocation_and_its_user():
     user = UserFactory()
     soon = tokens.issue(user, ["read"], expires_at=clock.real() + dt.timedelta(minutes=1))

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crm', '0013_consent_is_append_only'),
+        ('crm', '0017_consent_is_append_only'),
     ]
 
     operations = [

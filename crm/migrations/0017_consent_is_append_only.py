@@ -21,7 +21,7 @@ GUARD = Guard(
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crm", "0012_points_of_phones")]
+    dependencies = [("crm", "0016_points_of_phones")]
 
     operations = [
         migrations.AlterField(

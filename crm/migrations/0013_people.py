@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('crm', '0008_signing_in'),
+        ('crm', '0012_audit_not_replaced'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ from crm.foundation.migrating import AddIndexBeside, AddUniqueBeside
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("crm", "0009_people")]
+    dependencies = [("crm", "0013_people")]
 
     operations = [
         AddIndexBeside(

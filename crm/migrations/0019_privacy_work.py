@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("crm", "0014_merging")]
+    dependencies = [("crm", "0018_merging")]
 
     operations = [
         migrations.AddField("privacyrequest", "sealed", models.BinaryField(editable=False, null=True)),

@@ -30,6 +30,6 @@ def fill(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("crm", "0011_see_addresses")]
+    dependencies = [("crm", "0015_see_addresses")]
 
     operations = [migrations.RunPython(fill, migrations.RunPython.noop)]

@@ -7,7 +7,7 @@ from crm.foundation.migrating import AddIndexBeside
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("conversations", "0013_messages_by_failure_and_day")]
+    dependencies = [("conversations", "0016_names")]
 
     operations = [
         AddIndexBeside(
