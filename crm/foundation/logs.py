@@ -72,6 +72,9 @@ def on_one_line(logger: Any, name: str, event: dict[str, Any]) -> dict[str, Any]
     }
 
 
+_PROCESSORS: list[Any] = []  # one list: loggers that have been used keep it, and so follow a later configuration
+
+
 def configure_logging(*, level: str, as_json: bool) -> None:
     """Send structlog and the standard library's loggers to stderr, as JSON lines or for people."""
     shared: list[Any] = [
@@ -80,8 +83,9 @@ def configure_logging(*, level: str, as_json: bool) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    _PROCESSORS[:] = [*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
