@@ -86,7 +86,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> DearMod
 
 @pytest.fixture(scope="session", autouse=True)
 def _emptying_a_database_opens_every_door() -> Iterator[None]:
-    """Between tests with transactions of their own all tables are emptied; the append-only ones refuse that to others."""
+    """Between tests with transactions of their own all tables are emptied, which some refuse to others."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             BaseDatabaseOperations, "execute_sql_flush", _with_open_door(BaseDatabaseOperations.execute_sql_flush)

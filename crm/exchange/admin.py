@@ -46,7 +46,8 @@ def matching(parameters: Mapping[str, list[str]], user: User) -> Any:
     asked = QueryDict(mutable=True)
     for name, values in parameters.items():
         asked.setlist(name, list(values))
-    request.GET, said = asked, _Said()
+    said: Any = _Said()
+    request.GET = asked  # type: ignore[assignment]
     request._messages = said  # type: ignore[attr-defined]
     try:
         rows = admin.site.get_model_admin(Contact).get_changelist_instance(request).queryset

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
@@ -157,7 +156,7 @@ class ImportViewSet(
     @action(detail=True, methods=["get"], serializer_class=ImportRowSerializer, pagination_class=LastRowFirst)
     def rows(self, request: Request, pk: str) -> Response:
         """What became of each row, the last one first; `?outcome=` new, update, same, duplicate or error."""
-        found: QuerySet[ImportRow] = self.get_object().rows.all()
+        found: Any = self.get_object().rows.all()
         outcome = request.query_params.get("outcome", "")
         if outcome:
             found = found.filter(outcome=outcome) if outcome in ImportRow.Outcome.values else found.none()

@@ -61,7 +61,7 @@ def done(job: Job, **values: Any) -> None:
 
 def maker_of(job: Job, permission: str) -> User:
     """Who asked for it, as long as they still may; raises NoLonger."""
-    maker = User.objects.filter(pk=job.created_by_id).first()
+    maker = User.objects.filter(pk=job.created_by_id or 0).first()
     if maker is None or not maker.is_active or not maker.has_perm(permission):
         raise NoLonger(_("Who asked for this may not do it any more."))
     return maker

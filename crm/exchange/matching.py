@@ -60,7 +60,7 @@ class Known:
         ids = {row.external_id for row in rows} - {""}
         if ids:
             named = Contact.objects.filter(external_id__in=ids)
-            known.by_external_id = dict(named.values_list("external_id", "pk"))
+            known.by_external_id = {name or "": pk for name, pk in named.values_list("external_id", "pk")}
         for kind, wanted, found in (
             (points.PHONE, keys, known.by_phone), (points.EMAIL, emails, known.by_email),
         ):  # fmt: skip
@@ -68,8 +68,8 @@ class Known:
             for key, pk in present.values_list("match_key", "contact") if wanted else ():
                 found[key].add(pk)
         accounts = ChannelIdentity.objects.filter(match_key__in=keys)
-        for key, pk in accounts.values_list("match_key", "contact") if keys else ():
-            known.by_phone[key or ""].add(pk)
+        for number, pk in accounts.values_list("match_key", "contact") if keys else ():
+            known.by_phone[number or ""].add(pk)
         everybody = set(known.by_external_id.values()).union(*known.by_phone.values(), *known.by_email.values())
         if everybody:
             known._read(everybody, locked=locked, with_consents=any(row.consents for row in rows))

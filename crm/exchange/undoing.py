@@ -67,9 +67,9 @@ def _used(contacts: Iterable[Contact], job: ImportJob) -> set[int]:
     keys = [contact.pk for contact in contacts]
     found = {contact.pk for contact in contacts if contact.version > 1 or contact.last_inbound_at}
     for relation in Contact._meta.related_objects:
-        rows = relation.related_model._base_manager  # type: ignore[union-attr]
+        rows = relation.related_model._base_manager
         name = relation.field.name
-        if relation.related_model._meta.label_lower in OWN:  # type: ignore[union-attr]
+        if relation.related_model._meta.label_lower in OWN:
             continue
         found |= set(rows.filter(**{f"{name}__in": keys}).values_list(name, flat=True))
     heard = ConsentEvent.objects.filter(contact__in=keys)
