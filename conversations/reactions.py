@@ -2,6 +2,7 @@
 
 import datetime as dt
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -32,6 +33,7 @@ from conversations.messaging import (
 )
 from conversations.messaging.models import Conversation
 from crm.consent.ledger import consent_changed
+from crm.consent.models import ConsentEvent
 from crm.contacts import timeline, visibility
 from crm.contacts.identities import identities_joined, identity_divided
 from crm.contacts.models import ChannelIdentity, Contact, Tag
@@ -68,9 +70,9 @@ def tell_about_the_contact(contact: Contact, **_: Any) -> None:
 
 
 @receiver(consent_changed)
-def tell_about_consent(contact: Contact, **_: Any) -> None:
-    """Browsers that show a conversation of this contact fetch where they stand."""
-    for conversation in contact.conversations.all():
+def tell_about_consent(events: Sequence[ConsentEvent], **_: Any) -> None:
+    """Browsers that show a conversation of these contacts fetch where they stand."""
+    for conversation in Conversation.objects.filter(contact__in={event.contact_id for event in events}):
         events.announce(conversation, "conversation.updated", what=["contact"])
 
 

@@ -6,7 +6,8 @@ two words of one moment the withdrawal counts, and what an import says never und
 
 import contextlib
 import datetime as dt
-from collections.abc import Mapping
+import itertools
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import appendonly, clock
 from crm.foundation.errors import Refusal
 from crm.foundation.retrying import in_transaction
+from crm.foundation.rows import update_rows
 from crm.staff.models import User
 
 WHATSAPP = suppression.WHATSAPP
@@ -31,11 +33,15 @@ Source = ConsentEvent.Source
 # A withdrawal that WhatsApp itself keeps: only the person takes it back, by their own word.
 AT_WHATSAPP = (Source.WHATSAPP, Source.PROVIDER)
 BY_OTHERS = (Source.AGENT, Source.API)
+# What staff and programs write down one by one; the rest is news, or told by the act that caused it.
+AUDITED = (*BY_OTHERS, Source.FORM)
 # The same news may come several times, always with its own time.
 REPEATED = (Source.WHATSAPP, Source.PROVIDER, Source.KEYWORD, Source.BUTTON, Source.IMPORT)
 
+type Place = tuple[int, str, str]  # a contact's key, a channel, a purpose
+
 consent_changed = Signal()
-"""Sent inside the transaction with `contact` and the `event` after which they stand differently."""
+"""Sent inside the transaction with the `events` after which their contacts stand differently."""
 
 
 class OnlyThePerson(Refusal):
@@ -63,11 +69,9 @@ def record(
     """Append what a person said (at `at`, now without) and keep `Consent` and the suppression list in step; the same
     news twice is one event. Raises OnlyThePerson.
     """
-    now = clock.now()
-    event = ConsentEvent(
-        contact=contact, channel=channel, identity=identity, purpose=Purpose(purpose), state=State(state),
-        source=Source(source), wording=wording, wording_version=wording_version, language=language,
-        evidence=dict(evidence or {}), by=by, at=min(at or now, now),
+    event = news(
+        contact, purpose=purpose, state=state, source=source, channel=channel, identity=identity, wording=wording,
+        wording_version=wording_version, language=language, evidence=evidence, by=by, at=at,
     )  # fmt: skip
     known = _known(event) if at is not None and source in REPEATED else None
     if known is not None:
@@ -76,14 +80,57 @@ def record(
     _check(event, standing)
     event.save(force_insert=True)
     before = standing.state if standing else ""
-    if not _settle(event, standing):
-        return event
-    if event.source in (Source.AGENT, Source.API):
-        log.record(f"consent_{event.state}", contact, by=by, changes={str(event.purpose): [before, event.state]})
-    if event.state != before:
-        _list(event)
-        consent_changed.send(Consent, contact=contact, event=event)
+    if _settle(event, standing):
+        _tell([(event, before)])
     return event
+
+
+def news(
+    contact: Contact, *, purpose: str, state: str, source: str, channel: str = WHATSAPP,
+    evidence: Mapping[str, Any] | None = None, at: dt.datetime | None = None, **more: Any,
+) -> ConsentEvent:  # fmt: skip
+    """What a person said, as an event for `record_many`; nothing is saved."""
+    now = clock.now()
+    return ConsentEvent(
+        contact=contact, channel=channel, purpose=Purpose(purpose), state=State(state), source=Source(source),
+        evidence=dict(evidence or {}), at=min(at or now, now), **more,
+    )  # fmt: skip
+
+
+@in_transaction
+def record_many(events: Sequence[ConsentEvent]) -> None:
+    """Append many `news`, each with its time, to the same end as `record` one after the other, by a handful of
+    statements. Raises OnlyThePerson, and IntegrityError if somebody else hears of one of these people at this moment:
+    then nothing of it counts.
+    """
+    told, stands = _told(events), _all_standing(events)
+    fresh: list[ConsentEvent] = []
+    counting: list[tuple[ConsentEvent, str]] = []
+    moved: dict[Place, Consent] = {}
+    for event in events:
+        if event.source in REPEATED:
+            word = (*_place(event), event.state, event.source, event.at)
+            if word in told:
+                continue
+            told.add(word)
+        standing = stands.get(_place(event))
+        _check(event, standing)
+        fresh.append(event)
+        if standing is not None and _weight(event) <= _weight(standing.event):
+            continue
+        counting.append((event, standing.state if standing else ""))
+        if standing is None:
+            standing = stands[_place(event)] = Consent(
+                contact=event.contact, channel=event.channel, purpose=event.purpose
+            )
+        standing.state, standing.since, standing.event = event.state, event.at, event
+        moved[_place(event)] = standing
+    ConsentEvent.objects.bulk_create(fresh)
+    for standing in moved.values():
+        standing.event = standing.event  # by its key, which it has by now
+    Consent.objects.bulk_create([one for one in moved.values() if one.pk is None])
+    update_rows([one for one in moved.values() if one.pk is not None], ["state", "since", "event"])
+    _tell(counting)
 
 
 def may(contact: Contact, purpose: str, channel: str = WHATSAPP) -> bool:
@@ -153,16 +200,26 @@ def join_accounts(kept: ChannelIdentity, dropped: ChannelIdentity) -> None:
     ConsentEvent._base_manager.filter(identity=dropped).update(identity=kept)
 
 
-@in_transaction
 def refresh(contact: Contact, purpose: str, channel: str = WHATSAPP) -> None:
     """Make `Consent` say what the ledger says, after events came or went by other ways than `record`."""
-    events = list(ConsentEvent.objects.filter(contact=contact, purpose=purpose, channel=channel).order_by("pk"))
-    Consent.objects.filter(contact=contact, purpose=purpose, channel=channel).delete()
-    if events:
-        newest = max(events, key=_weight)
-        Consent.objects.create(
-            contact=contact, purpose=purpose, channel=channel, state=newest.state, since=newest.at, event=newest
-        )
+    refresh_many({(contact.pk, channel, purpose)})
+
+
+@in_transaction
+def refresh_many(places: Collection[Place]) -> None:
+    """The same for several: keys of contacts, each with a channel and a purpose."""
+    keys = {key for key, _channel, _purpose in places}
+    newest: dict[Place, ConsentEvent] = {}
+    for event in ConsentEvent.objects.filter(contact__in=keys).order_by("pk"):
+        place = _place(event)
+        if place in places and (place not in newest or _weight(event) > _weight(newest[place])):
+            newest[place] = event
+    rows = Consent.objects.filter(contact__in=keys).values_list("pk", "contact", "channel", "purpose")
+    Consent.objects.filter(pk__in=[pk for pk, *place in rows if tuple(place) in places]).delete()
+    Consent.objects.bulk_create(
+        Consent(contact_id=key, channel=channel, purpose=purpose, state=event.state, since=event.at, event=event)
+        for (key, channel, purpose), event in newest.items()
+    )
 
 
 def note_addresses(given: list[Given]) -> None:
@@ -194,6 +251,23 @@ def _known(event: ConsentEvent) -> ConsentEvent | None:
         at=event.at,
     )  # fmt: skip
     return same.first()
+
+
+def _place(event: ConsentEvent) -> Place:
+    return event.contact_id, event.channel, event.purpose
+
+
+def _told(events: Sequence[ConsentEvent]) -> set[tuple[Any, ...]]:
+    """What may come several times and is in the ledger, of all these people."""
+    rows = ConsentEvent.objects.filter(contact__in={event.contact_id for event in events}, source__in=REPEATED)
+    return set(rows.values_list("contact", "channel", "purpose", "state", "source", "at"))
+
+
+def _all_standing(events: Sequence[ConsentEvent]) -> dict[Place, Consent]:
+    """Where all these people stand, locked."""
+    rows = Consent.objects.select_for_update(of=("self",)).select_related("event")
+    rows = rows.filter(contact__in={event.contact_id for event in events}).order_by("contact", "pk")
+    return {(row.contact_id, row.channel, row.purpose): row for row in rows}
 
 
 def _standing(event: ConsentEvent) -> Consent | None:
@@ -237,10 +311,30 @@ def _weight(event: ConsentEvent) -> tuple[bool, dt.datetime, bool]:
     return is_heard, event.at, event.state == State.WITHDRAWN
 
 
-def _list(event: ConsentEvent) -> None:
-    """The suppression list follows where the person stands."""
-    addresses = suppression.addresses_of(event.contact, event.channel)
-    if event.state == State.WITHDRAWN:
-        suppression.put(addresses, event.purpose, reason=event.source)
-    elif _weight(event)[0]:
-        suppression.lift(addresses, event.purpose)
+def _tell(counting: Sequence[tuple[ConsentEvent, str]]) -> None:
+    """Whoever has to know of events that count, each with the state before it."""
+    for event, before in counting:
+        if event.source in BY_OTHERS:
+            log.record(
+                f"consent_{event.state}", event.contact, by=event.by,
+                changes={str(event.purpose): [before, event.state]},
+            )  # fmt: skip
+    moving = [event for event, before in counting if event.state != before]
+    if moving:
+        _list(moving)
+        consent_changed.send(Consent, events=moving)
+
+
+def _list(events: Sequence[ConsentEvent]) -> None:
+    """The suppression list follows where people stand."""
+    heard = sorted((event for event in events if _weight(event)[0]), key=lambda one: (one.channel, one.purpose))
+    for (channel, purpose, state, source), some in itertools.groupby(heard, key=_kind):
+        addresses = suppression.addresses_of_all({event.contact for event in some}, channel)
+        if state == State.WITHDRAWN:
+            suppression.put(addresses, purpose, reason=source)
+        else:
+            suppression.lift(addresses, purpose)
+
+
+def _kind(event: ConsentEvent) -> tuple[str, str, str, str]:
+    return event.channel, event.purpose, event.state, event.source

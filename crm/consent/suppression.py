@@ -1,7 +1,7 @@
 """Whom never to write to: keyed hashes of addresses, which outlive merge, import, erasure and restore."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from crm.consent.models import Suppression
@@ -40,10 +40,16 @@ def user_id(value: str, channel: str = WHATSAPP) -> Address | None:
 
 def addresses_of(contact: Contact, channel: str = WHATSAPP) -> set[Address]:
     """Every address a contact has now on a channel; two queries."""
-    found = {number(contact.phone or "", channel)}
-    for wa_id, own in ChannelIdentity.objects.filter(contact=contact, channel=channel).values_list("wa_id", "user_id"):
+    return addresses_of_all([contact], channel)
+
+
+def addresses_of_all(contacts: Collection[Contact], channel: str = WHATSAPP) -> set[Address]:
+    """Those of all of them; two queries."""
+    found = {number(contact.phone or "", channel) for contact in contacts}
+    accounts = ChannelIdentity.objects.filter(contact__in=contacts, channel=channel)
+    for wa_id, own in accounts.values_list("wa_id", "user_id"):
         found |= {number(wa_id or "", channel), user_id(own or "", channel)}
-    points = ContactPoint.objects.filter(contact=contact, kind=ContactPoint.Kind.PHONE, until=None)
+    points = ContactPoint.objects.filter(contact__in=contacts, kind=ContactPoint.Kind.PHONE, until=None)
     found |= {number(value, channel) for value in points.values_list("value", flat=True)}
     return {address for address in found if address is not None}
 
