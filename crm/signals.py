@@ -11,19 +11,21 @@ from django.utils.translation import gettext_lazy
 
 from crm.audit import log
 from crm.consent import ledger, past
-from crm.contacts import of_contact, timeline
+from crm.contacts import attributes, of_contact, stale, timeline
 from crm.contacts.addresses import Given, addresses_given
 from crm.contacts.identities import contacts_joining, identities_joined
 from crm.contacts.models import ChannelIdentity, Contact, Tag
 from crm.contacts.tagging import tags_merged
 from crm.exchange import bulk, exporter, importer
+from crm.exchange.jobs import handed_out
 from crm.foundation import work
 from crm.merging import crm_rules, duplicates, merge
 from crm.merging import past as merges
+from crm.privacy import accesses, holds, requests, schedule, working
 from crm.privacy import crm_rules as privacy_rules
-from crm.privacy import holds, requests, schedule, working
 from crm.segments import contact_fields, saving
 from crm.staff import secondfactor, sessions
+from crm.staff.models import User
 from crm.staff.signin import SIGNED_IN_AT
 
 
@@ -50,6 +52,12 @@ def name_the_kept_tag_in_rules(kept: Tag, dropped: Tag, **_: Any) -> None:
     """Segments that spoke of the tag that is gone speak of the one it became."""
     for field in ("tags", "conversation.tags"):
         saving.replace_value(field, dropped.pk, kept.pk)
+
+
+@receiver(handed_out)
+def note_the_file(user: User, detail: str, **_: Any) -> None:
+    """Whoever takes a file with people in it has seen them."""
+    accesses.note(user, None, accesses.What.EXPORT, detail=detail)
 
 
 @receiver(user_logged_in)
@@ -98,6 +106,7 @@ timeline.register(merges.MERGES)
 contact_fields.add()
 crm_rules.add()
 of_contact.when_missing(merge.refuse)
+work.register(attributes.SEARCH, stale.drain)
 work.register("duplicates", duplicates.drain)
 importer.LINE.register()
 bulk.LINE.register()

@@ -24,6 +24,11 @@ STATE = (
     " ORDER BY 1, 2, 3",
     "SELECT c.phone, t.name FROM crm_contacttag l JOIN crm_contact c ON c.id = l.contact_id"
     " JOIN crm_tag t ON t.id = l.tag_id ORDER BY 1, 2",
+    "SELECT c.phone, s.channel, s.purpose, s.state, s.since, e.source, e.evidence - 'import' FROM crm_consent s"
+    " JOIN crm_contact c ON c.id = s.contact_id JOIN crm_consentevent e ON e.id = s.event_id ORDER BY 1, 2, 3",
+    "SELECT c.phone, e.purpose, e.state, e.at, e.source, e.evidence - 'import' FROM crm_consentevent e"
+    " JOIN crm_contact c ON c.id = e.contact_id ORDER BY 1, 2, 3, 4",
+    "SELECT channel, purpose, reason, digest FROM crm_suppression ORDER BY 1, 2, 4",
     "SELECT number, outcome, is_committed FROM crm_importrow ORDER BY 1",
 )
 
@@ -37,7 +42,7 @@ def upload(rows: int, consents: bool) -> dict[str, Any]:
     with path.open("w", encoding="utf-8") as file:
         file.write("name;phone;email;company;language;tags" + (";marketing" if consents else "") + "\n")
         for number in range(rows):
-            phone = "no number" if number % 100 == 1 else f"+346{number - (number % 100 == 2):08}"
+            phone = "no number" if number % 100 == 1 else f"+346{number - (number % 100 == 3):08}"
             said = ";yes" if consents else ""
             file.write(f"Person Número {number};{phone};p{number}@example.test;Company {number % 500};es;a{said}\n")
     with path.open("rb") as file:

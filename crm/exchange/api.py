@@ -13,11 +13,10 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.contacts import masking
 from crm.contacts.of_contact import ID_PATTERN
 from crm.exchange import fields, importer, jobs
 from crm.exchange.models import ImportJob, ImportRow
-from crm.exchange.report import report
+from crm.exchange.report import hand_out
 from crm.foundation.paging import NewestFirstCursor
 from crm.foundation.parsing import BodyTooLarge, JSONBody
 from crm.staff.endpoint import Endpoint, user_of
@@ -142,14 +141,14 @@ class ImportViewSet(
     @action(detail=True, methods=["post"])
     def resume(self, request: Request, pk: str) -> Response:
         """A failed or cancelled step goes on from where it stopped."""
-        return self._begun(importer.go_on(self.get_object()))
+        return self._begun(importer.go_on(self.get_object(), by=user_of(request)))
 
     @extend_schema(request=None, responses={200: ImportSerializer})
     @action(detail=True, methods=["post"])
     def cancel(self, request: Request, pk: str) -> Response:
         """It goes no further; what it has written stays, and can be taken back."""
         job = self.get_object()
-        jobs.cancel(job)
+        jobs.cancel(job, by=user_of(request))
         return Response(self.get_serializer(job).data)
 
     @extend_schema(responses={200: ImportRowSerializer(many=True)})
@@ -167,8 +166,8 @@ class ImportViewSet(
     @action(detail=True, methods=["get"])
     def report(self, request: Request, pk: str) -> HttpResponse:
         """All rows with what became of them, as CSV."""
-        shows = masking.may_see_addresses(user_of(request))
-        return HttpResponse(report(self.get_object(), with_cells=shows), content_type="text/csv; charset=utf-8")
+        body = hand_out(self.get_object(), user_of(request))
+        return HttpResponse(body, content_type="text/csv; charset=utf-8")
 
     @extend_schema(responses={200: FIELDS})
     @action(detail=False, methods=["get"], pagination_class=None, filter_backends=[])

@@ -80,7 +80,7 @@ def download(job: ExportJob, user: User) -> HttpResponse:
             response = HttpResponse(file.read(), content_type="application/octet-stream")
     except (OSError, ValueError) as error:
         raise Http404 from error
-    audit.record("downloaded", job, by=user)
+    jobs.hand_out(job, by=user, what=f"{job.total or 0} contacts, {job.format}")
     name = f"contacts-{job.created_at:%Y-%m-%d}-{job.pk}.{job.format}"
     response["Content-Disposition"] = content_disposition_header(True, name) or "attachment"
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"

@@ -24,7 +24,7 @@ from crm.contacts.models import Tag
 from crm.exchange import cells, fields, importer, tables
 from crm.exchange.models import ImportJob, ImportRow
 from crm.exchange.pages import JobPages, counted
-from crm.exchange.report import report
+from crm.exchange.report import hand_out
 from crm.foundation.errors import Refusal
 
 ROWS_SHOWN = 100
@@ -106,8 +106,10 @@ class ImportJobAdmin(JobPages):
 
     def _mapping_context(self, request: HttpRequest, job: ImportJob, problems: dict[str, str]) -> dict[str, Any]:
         options, known = job.options, fields.labels()
+        user: Any = request.user
         try:
             _headers, samples = tables.head_of(importer.path_of(job), options)
+            samples = samples if masking.may_see_addresses(user) else []
         except (OSError, Refusal):
             samples = []
         columns = [
@@ -165,8 +167,7 @@ class ImportJobAdmin(JobPages):
         job, outcome = self.job(request, pk, "view"), request.GET.get("outcome", "")
         user: Any = request.user
         chosen = outcome if outcome in ImportRow.Outcome.values else ""
-        body = report(job, chosen, with_cells=masking.may_see_addresses(user))
-        response = HttpResponse(body, content_type="application/octet-stream")
+        response = HttpResponse(hand_out(job, user, chosen), content_type="application/octet-stream")
         response["Content-Disposition"] = content_disposition_header(True, f"import-{job.pk}-report.csv") or ""
         response["X-Content-Type-Options"] = "nosniff"
         return response
@@ -191,7 +192,7 @@ class ImportJobAdmin(JobPages):
         elif name == "undo":
             importer.start_undo(job, by=user)
         elif name == "go_on":
-            importer.go_on(job)
+            importer.go_on(job, by=user)
         else:
             super().act(request, job, name)
 

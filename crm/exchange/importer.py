@@ -106,12 +106,14 @@ def start_undo(job: ImportJob, *, by: User) -> ImportJob:
     return _queued(row, job, Step.UNDO)
 
 
-def go_on(job: ImportJob) -> ImportJob:
+@transaction.atomic
+def go_on(job: ImportJob, *, by: User) -> ImportJob:
     """A failed or cancelled step once more, from where it stopped. Raises NoLonger."""
     row = _locked(job, Step.CHECK, Step.COMMIT, Step.UNDO)
     if row.state not in (State.FAILED, State.CANCELLED):
         raise _not_now()
     row.state, row.problem, row.finished_at = State.QUEUED, "", None
+    audit.record("import_resumed", row, by=by, changes={"done": [None, row.done]})
     LINE.ring()
     return _saved(row, job)
 

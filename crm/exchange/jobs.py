@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import Q
+from django.dispatch import Signal
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from crm.audit import log as audit
 from crm.exchange.models import Job
 from crm.foundation import clock, work
 from crm.foundation.errors import Refusal
@@ -28,6 +30,9 @@ LEASE = dt.timedelta(seconds=60)
 ROUND_SECONDS = 8.0
 State = Job.State
 OPEN = (State.QUEUED, State.RUNNING)
+
+handed_out = Signal()
+"""Sent inside the transaction with the `user` who is given a file with people in it, and `detail`: what it is."""
 
 
 class Lost(Exception):
@@ -67,12 +72,21 @@ def maker_of(job: Job, permission: str) -> User:
     return maker
 
 
-def cancel(job: Job) -> None:
+@transaction.atomic
+def cancel(job: Job, *, by: User) -> None:
     """It goes no further; what it has done stays. Raises NoLonger if it is over."""
     rows = type(job)._default_manager.filter(pk=job.pk, state__in=(State.DRAFT, *OPEN))
     if not rows.update(state=State.CANCELLED, lease_token="", lease_until=None, finished_at=clock.now()):
         raise NoLonger(_("This is over already."))
     job.refresh_from_db()
+    audit.record("cancelled", job, by=by, changes={"done": [None, job.done]})
+
+
+def hand_out(job: Job, *, by: User, what: str) -> None:
+    """Somebody is given a file with people in it: it stands in the audit log, and whoever listens is told."""
+    with transaction.atomic():
+        audit.record("downloaded", job, by=by, changes={"file": [None, what]})
+        handed_out.send(type(job), user=by, detail=f"{job}: {what}")
 
 
 class Line:

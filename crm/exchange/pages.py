@@ -49,9 +49,9 @@ class JobPages(ReadOnlyAdmin):
 
     def act(self, request: HttpRequest, job: Any, name: str) -> None:
         """Do it; raises Refusal."""
+        user: Any = request.user
         if name == "cancel":
-            jobs.cancel(job)
-            self.audit(request, "cancelled", job)
+            jobs.cancel(job, by=user)
 
     def facts(self, job: Any) -> list[tuple[str, str, str]]:
         """Numbers to show: (word, number, address or "")."""

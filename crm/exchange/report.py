@@ -8,8 +8,17 @@ from pathlib import Path
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from crm.exchange import cells, tables
+from crm.contacts import masking
+from crm.exchange import cells, jobs, tables
 from crm.exchange.models import ImportJob, ImportRow
+from crm.staff.models import User
+
+
+def hand_out(job: ImportJob, user: User, outcome: str = "") -> bytes:
+    """The report for somebody, without the file's cells if they may not see people's addresses; it is logged."""
+    body = report(job, outcome, with_cells=masking.may_see_addresses(user))
+    jobs.hand_out(job, by=user, what=f"report {outcome}".strip())
+    return body
 
 
 def report(job: ImportJob, outcome: str = "", *, with_cells: bool = True) -> bytes:

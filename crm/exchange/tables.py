@@ -10,7 +10,7 @@ import xml.etree.ElementTree as ElementTree
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def _of_workbook(path: Path, options: Mapping[str, Any]) -> Iterator[Record]:
         try:
             sheet.reset_dimensions()
             for number, row in enumerate(sheet.iter_rows(max_col=COLUMNS_MAX + 1, values_only=True), 1):
-                yield number, [_as_text(cell) for cell in row]
+                yield number, [_as_text(cell) for cell in _without_end(row)]
         except _BROKEN as error:
             raise FileProblem(_("This workbook is damaged. Open it, save it anew, and try again.")) from error
 
@@ -162,6 +162,14 @@ def _check_size(archive: zipfile.ZipFile) -> None:
             with archive.open(part) as file:
                 if b"<!" in file.read(2048).replace(b"<!--", b""):
                     raise FileProblem(_("This is no workbook that can be read. Save it as XLSX or CSV."))
+
+
+def _without_end(row: Sequence[Any]) -> Sequence[Any]:
+    """Rows come filled up to the widest that is allowed."""
+    width = len(row)
+    while width and row[width - 1] is None:
+        width -= 1
+    return row[:width]
 
 
 def _as_text(cell: Any) -> str:

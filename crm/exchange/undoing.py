@@ -81,14 +81,13 @@ def _used(contacts: Iterable[Contact], job: ImportJob) -> set[int]:
 def _forget_grants(keys: Sequence[int], job: ImportJob) -> None:
     """Nobody has said what a wrong file said in their name; who withdrew by it stays withdrawn."""
     said = ConsentEvent.objects.filter(contact__in=keys, source=ledger.Source.IMPORT, state=State.GRANTED)
-    events = list(said.filter(evidence__import=job.pk).select_related("contact"))
+    events = list(said.filter(evidence__import=job.pk))
     if not events:
         return
     with ledger.opened():
         Consent.objects.filter(event__in=events).delete()
         ConsentEvent._base_manager.filter(pk__in=[event.pk for event in events]).delete()
-    for event in events:
-        ledger.refresh(event.contact, event.purpose, event.channel)
+    ledger.refresh_many({(event.contact_id, event.channel, event.purpose) for event in events})
 
 
 def _delete(contacts: Sequence[Contact]) -> None:

@@ -35,8 +35,7 @@ def write(decisions: Sequence[Decision], job: ImportJob, by: User, tags: dict[st
     history = _change(changed, by)
     _tag([*fresh, *changed], history, by, tags, f"{REASON} {job.pk}")
     _store_changed(changed, history, by)
-    for one in [*fresh, *changed]:
-        _consent(one, job, by)
+    _consent([*fresh, *changed], job, by)
     _note_rows(decisions, job, before)
     for one in changed:
         if one.contact is not None:
@@ -136,12 +135,17 @@ def _tag(
     ContactTag.objects.bulk_create(links, ignore_conflicts=True)
 
 
-def _consent(one: Decision, job: ImportJob, by: User) -> None:
-    for purpose, state, at, source in one.consents:
-        ledger.record(
+def _consent(decisions: Sequence[Decision], job: ImportJob, by: User) -> None:
+    news = [
+        ledger.news(
             _known(one), purpose=purpose, state=state, source=ledger.Source.IMPORT, at=at, by=by,
             evidence={"import": job.pk, "row": one.given.number, "file": job.file_name, "from": source},
-        )  # fmt: skip
+        )
+        for one in decisions
+        for purpose, state, at, source in one.consents
+    ]  # fmt: skip
+    if news:
+        ledger.record_many(news)
 
 
 def _note_rows(decisions: Sequence[Decision], job: ImportJob, before: dict[int, dict[str, Any]]) -> None:

@@ -10,7 +10,7 @@ from crm.consent import ledger
 from crm.consent.models import Consent, ConsentEvent, Suppression
 from crm.contacts import points, profile
 from crm.contacts.models import Contact, ContactChange, CustomAttribute, LifecycleStage
-from crm.exchange import jobs, report
+from crm.exchange import fields, jobs, report
 from crm.exchange.models import ImportMapping
 from crm.foundation import work
 from tests.crm.exchange.accounts import outcomes, reasons
@@ -168,8 +168,9 @@ def test_consent_needs_where_it_comes_from_and_its_day(run, importer):
     assert event.at == dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
     assert event.evidence["from"] == "Fair"
     assert event.evidence["row"] == 4
-    with pytest.raises(Exception, match="where the consents come from"):
+    with pytest.raises(fields.BadMapping) as refused:
         run("name,marketing\nAna,yes\n")
+    assert set(refused.value.problems) == {"consent_source", "consent_at"}
     run("name,phone,marketing\nIris,+34600111555,yes\n", options={"consent_source": "Fair", "consent_at": "2026-01-02"})
     assert ConsentEvent.objects.count() == 2
 
@@ -177,8 +178,9 @@ def test_consent_needs_where_it_comes_from_and_its_day(run, importer):
 @pytest.mark.covers("E07")
 @pytest.mark.parametrize("field", ["owner", "restricted_at", "role", "identities", "wa_id", "version"])
 def test_what_is_nobodys_to_set_by_a_file_is_no_field(run, field):
-    with pytest.raises(Exception, match="no field"):
+    with pytest.raises(fields.BadMapping) as refused:
         run(f"name,{field}\nAna,x\n", mapping={"0": "name", "1": field})
+    assert set(refused.value.problems) == {"1"}
 
 
 @pytest.mark.covers("E09")

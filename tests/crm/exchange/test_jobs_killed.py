@@ -114,11 +114,11 @@ def test_a_cancelled_import_goes_no_further_and_can_go_on(manager):
     importer.start_check(job)
     assert importer.LINE._begin()
     next(importer.LINE._running)
-    jobs.cancel(ImportJob.objects.get())
+    jobs.cancel(ImportJob.objects.get(), by=manager)
     importer.LINE.drain()
     job.refresh_from_db()
     assert (job.state, job.done) == ("cancelled", 8)
-    importer.go_on(job)
+    importer.go_on(job, by=manager)
     work.run_until_idle("imports")
     job.refresh_from_db()
     assert job.state == "done"
@@ -161,4 +161,5 @@ def test_an_export_shows_numbers_as_its_maker_may_see_them(manager, monkeypatch)
         job.refresh_from_db()
         with translation.override("en"):
             assert job.state == "done", job.problem
-        assert job.file.read().decode("utf-8-sig") == f'"name","phone","tags"\r\n"Ana","{shown}",""\r\n'
+        with job.file.open("rb") as file:
+            assert file.read().decode("utf-8-sig") == f'"name","phone","tags"\r\n"Ana","{shown}",""\r\n'
