@@ -2,7 +2,6 @@
 
 import datetime as dt
 import functools
-from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
@@ -33,7 +32,6 @@ from conversations.messaging import (
 )
 from conversations.messaging.models import Conversation
 from crm.consent.ledger import consent_changed
-from crm.consent.models import ConsentEvent
 from crm.contacts import timeline, visibility
 from crm.contacts.identities import identities_joined, identity_divided
 from crm.contacts.models import ChannelIdentity, Contact, Tag
@@ -70,9 +68,10 @@ def tell_about_the_contact(contact: Contact, **_: Any) -> None:
 
 
 @receiver(consent_changed)
-def tell_about_consent(events: Sequence[ConsentEvent], **_: Any) -> None:
+def tell_about_consent(**said: Any) -> None:
     """Browsers that show a conversation of these contacts fetch where they stand."""
-    for conversation in Conversation.objects.filter(contact__in={event.contact_id for event in events}):
+    contacts = {event.contact_id for event in said["events"]}
+    for conversation in Conversation.objects.filter(contact__in=contacts):
         events.announce(conversation, "conversation.updated", what=["contact"])
 
 
