@@ -43,22 +43,18 @@ def _take_back(rows: Sequence[ImportRow], job: ImportJob, by: User) -> None:
     fresh = [row for row in rows if row.outcome == ImportRow.Outcome.NEW and row.contact_id in contacts]
     used = _used([contacts[row.contact_id or 0] for row in fresh], job)
     gone: list[Contact] = []
-    for row in rows:
-        contact = contacts.get(row.contact_id or 0)
-        if row not in fresh or contact is None:
-            continue
-        if contact.pk in used:
+    for row in fresh:
+        if row.contact_id in used:
             row.reason = _("Not taken back: the contact has been used or changed since.")
         else:
-            gone.append(contact)
-    _forget_grants([contacts[row.contact_id or 0].pk for row in rows if row.contact_id in contacts], job)
+            gone.append(contacts[row.contact_id or 0])
+            row.contact_id = None
+    _forget_grants(list(contacts), job)
     _delete(gone)
     _restore([(row, contacts[row.contact_id or 0]) for row in rows if row.before and row.contact_id in contacts], by)
     for row in rows:
         row.is_undone = True
-        if row.contact_id in {contact.pk for contact in gone}:
-            row.contact_id = None
-    ImportRow.objects.bulk_update(rows, ["is_undone", "reason", "contact"])
+    update_rows(rows, ["is_undone", "reason", "contact"])
 
 
 def _used(contacts: Iterable[Contact], job: ImportJob) -> set[int]:
