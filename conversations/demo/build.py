@@ -1,4 +1,4 @@
-"""Writes the demo data: a few statements per table, whatever the number of stories."""
+"""Writes the demo data: stories by a few statements per table, whatever their number; the rest as staff would."""
 
 import dataclasses
 import datetime as dt
@@ -11,6 +11,7 @@ from conversations.demo.everyday import EVERYDAY
 from conversations.demo.fleet import fleet
 from conversations.demo.furniture import furnish
 from conversations.demo.people import House, found_house
+from conversations.demo.relations import relate
 from conversations.demo.scene import Scene
 from conversations.demo.script import Story
 from conversations.demo.stories import STORIES
@@ -52,7 +53,9 @@ def load() -> bool:
         if User.objects.exists():
             return False
         rng, house, now = random.Random(SEED), found_house(), clock.now()
-        furnish(build([*STORIES, *EVERYDAY, fleet(rng)], house, rng, now), house, now)
+        scenes = build([*STORIES, *EVERYDAY, fleet(rng)], house, rng, now)
+        furnish(scenes, house, now)
+        relate(scenes, house, now)
     return True
 
 

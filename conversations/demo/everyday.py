@@ -292,11 +292,9 @@ DONE: list[Short] = [
     ("Aurora", "Aurora Mejías", 3 * HOURS, 0, "< ¿A qué hora cerráis?\n> A las 19:00, Aurora.\n< Gracias"),
     ("Kevin", "", 1 * DAYS, 0, "< Is the office open on Saturday?\n> Only online, Kevin.\n< Fine, thanks"),
     ("Fátima", "Fátima Reyes", 2 * DAYS, 0, "< Ya me llegó la tarjeta\n> ¡Estupendo!"),
-    ("Eloy", "", 4 * DAYS, 0, "< Número equivocado, perdón\n> No pasa nada."),
     ("Gloria", "Gloria Tejero", 6 * DAYS, 0, "< ¿El recibo es mensual?\n> Trimestral, Gloria.\n< Vale"),
     ("Nil", "", 9 * DAYS, 0, "< Ja he pagat el rebut\n> Rebut, gràcies Nil!"),
     ("Petra", "Petra Lago", 12 * DAYS, 0, "< Pintaron la pared y quedó genial\n> ¡Nos alegramos mucho!\n< 😊"),
-    ("Simón", "", 20 * DAYS, 0, "< ¿Hacéis seguros para drones?\n> De momento no, Simón.\n< Ok"),
 ]  # fmt: skip
 
 

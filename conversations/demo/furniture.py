@@ -1,4 +1,4 @@
-"""What stands on the demo's desks: tags, pins, snoozes, canned answers, attributes, notes, a mention, saved views."""
+"""What stands on the demo's desks: tags, pins, snoozes, canned answers, notes, a mention, saved views."""
 
 import datetime as dt
 import uuid
@@ -17,7 +17,7 @@ from conversations.messaging.models import (
     ScheduledMessage,
 )
 from conversations.notices.models import Notice
-from crm.contacts.models import Contact, ContactNote, CustomAttribute
+from crm.contacts.models import ContactNote
 
 # Who has what, by the name in the list.
 TAGGED = {
@@ -49,23 +49,6 @@ ANSWERS = {
     "gracias": ("Despedida", "¡Gracias a ti! Si necesitas algo más, escríbenos aquí mismo."),
     "hi": ("Greeting", "Hi {{contact.first_name}}! This is {{agent.name}} from Alameda Seguros. How can I help?"),
 }
-ATTRIBUTES: dict[str, tuple[str, CustomAttribute.Type, list[str]]] = {
-    "poliza": ("Número de póliza", CustomAttribute.Type.TEXT, []),
-    "ramo": ("Ramo", CustomAttribute.Type.CHOICE, ["Auto", "Hogar", "Comercio", "Viaje", "Vida"]),
-    "renovacion": ("Renueva el", CustomAttribute.Type.DATE, []),
-    "siniestros": ("Siniestros en 5 años", CustomAttribute.Type.NUMBER, []),
-    "domiciliado": ("Recibo domiciliado", CustomAttribute.Type.YES_NO, []),
-}
-VALUES: dict[str, dict[str, str | int | bool]] = {
-    "Nuria Salas Prieto": {"poliza": "AU-20418", "ramo": "Auto", "siniestros": 1, "domiciliado": True},
-    "Óscar Maldonado": {"poliza": "AU-31977", "ramo": "Auto", "siniestros": 0},
-    "Pilar Montes": {"poliza": "HO-11820", "ramo": "Hogar", "renovacion": "2026-12-15", "domiciliado": True},
-    "Elena Echevarría": {"poliza": "CO-70012", "ramo": "Comercio", "siniestros": 2, "domiciliado": True},
-    "Amparo Giner": {"poliza": "HO-12044", "ramo": "Hogar", "domiciliado": False},
-    "Fermín Ochoa": {"poliza": "AU-22051", "ramo": "Auto", "siniestros": 3},
-}
-COMPANIES = {"Elena Echevarría": "Floristería Echevarría"}
-LANGUAGES = {"~Tom Whitfield": "en", "Jordi Ferrer": "ca", "~Claire": "en"}
 NOTES = {
     "Nuria Salas Prieto": ("ana", "Prefiere que la llamen por la tarde. Tiene dos coches asegurados."),
     "Elena Echevarría": ("marta", "Cliente desde 2009. Avisar a Marta antes de cualquier subida."),
@@ -86,7 +69,7 @@ def furnish(scenes: Sequence[Scene], house: House, now: dt.datetime) -> None:
     by_name = {scene.contact.title: scene for scene in scenes}
     _label(by_name, house)
     _put_aside(by_name, house, now)
-    _describe(by_name, house)
+    _note(by_name, house)
     _equip(by_name, house, now)
 
 
@@ -128,16 +111,7 @@ def _put_aside(by_name: dict[str, Scene], house: House, now: dt.datetime) -> Non
     Conversation.objects.bulk_update(changed, ["priority", "status", "snoozed_until", "version"])
 
 
-def _describe(by_name: dict[str, Scene], house: House) -> None:
-    CustomAttribute.objects.bulk_create(
-        CustomAttribute(key=key, label=label, type=kind, choices=choices, position=position)
-        for position, (key, (label, kind, choices)) in enumerate(ATTRIBUTES.items())
-    )
-    contacts = {name: by_name[name].contact for name in {*VALUES, *COMPANIES, *LANGUAGES} if name in by_name}
-    for name, contact in contacts.items():
-        contact.attributes = VALUES.get(name, {})
-        contact.company, contact.language = COMPANIES.get(name, ""), LANGUAGES.get(name, "")
-    Contact.objects.bulk_update(contacts.values(), ["attributes", "company", "language"])
+def _note(by_name: dict[str, Scene], house: House) -> None:
     ContactNote.objects.bulk_create(
         ContactNote(
             contact=by_name[name].contact, author=house.staff[who], text=text, created_at=by_name[name].times[-1]

@@ -36,9 +36,13 @@ PRODUCTS = {
     "movil": ("Seguro de móvil", "59.90"),
     "bici": ("Responsabilidad civil de bicicleta", "22.00"),
 }
+# Colour and group.
 TAGS = {
-    "VIP": 3, "Flota": 5, "Moroso": 9, "Comunidad": 7, "Nuevo": 1, "English": 11,
-    "Siniestro": 13, "Presupuesto": 2, "Renovación": 6, "Documentación": 8,
+    "VIP": (3, "Cliente"), "Flota": (5, "Cliente"), "Moroso": (9, "Cliente"), "Comunidad": (7, "Cliente"),
+    "Nuevo": (1, "Cliente"), "English": (11, "Cliente"),
+    "Siniestro": (13, "Gestión"), "Presupuesto": (2, "Gestión"), "Renovación": (6, "Gestión"),
+    "Documentación": (8, "Gestión"),
+    "Feria del hogar": (4, "Origen"), "Recomendado": (12, "Origen"),
 }  # fmt: skip
 
 
@@ -79,7 +83,7 @@ def found_house() -> House:
     Product.objects.bulk_create(
         Product(retailer_id=key, name=name, price=price, currency="EUR") for key, (name, price) in PRODUCTS.items()
     )
-    tags = {name: Tag.objects.create(name=name, colour=colour) for name, colour in TAGS.items()}
+    tags = {name: Tag.objects.create(name=name, colour=colour, group=group) for name, (colour, group) in TAGS.items()}
     return House(account, staff, teams, inboxes, tags)
 
 

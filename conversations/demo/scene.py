@@ -18,7 +18,7 @@ from conversations.channels.whatsapp.messages import MessageParser
 from conversations.channels.whatsapp.reading import Envelope
 from conversations.demo import samples
 from conversations.demo.people import House
-from conversations.demo.script import Line, Person, Story
+from conversations.demo.script import RULE, Line, Person, Story
 from conversations.messaging import deliveries, inbound, previews, summary, window
 from conversations.messaging.models import (
     Attachment,
@@ -234,15 +234,17 @@ class Scene:
 
     def _send(self, line: Line, at: dt.datetime, seen_at: dt.datetime | None) -> None:
         author = self.house.staff.get(line.author or self.story.owner)
-        is_program = author is None or author.role == "integrator"
+        origin: Message.Author = Message.Author.AGENT
+        if author is None or author.role == "integrator":
+            origin = Message.Author.RULE if line.author == RULE else Message.Author.API
         message = self._message(
             direction=Message.Direction.OUTBOUND,
             kind=line.kind,
             text=line.text,
             payload=line.payload,
-            author_kind=Message.Author.API if is_program else Message.Author.AGENT,
+            author_kind=origin,
             author=author,
-            priority=Message.PRIORITIES["api" if is_program else "agent"],
+            priority=Message.PRIORITIES[origin],
             sort_at=at,
             created_at=at,
         )

@@ -6,6 +6,8 @@ from typing import Any, Literal
 
 Does = Literal["customer", "echo", "call", "us", "note", "assigned", "resolved", "number_changed"]
 _LINE = re.compile(r"([<>!])(?:\[([\d.]+)\])? ?(.+)")
+# The author of what the product says by itself.
+RULE = "rule"
 _DOES: dict[str, Does] = {"<": "customer", ">": "us", "!": "note"}
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from conversations.demo.people import CATALOG_ID
 from conversations.demo.script import (
+    RULE,
     Person,
     Story,
     answers,
@@ -24,6 +25,8 @@ from conversations.demo.script import (
     sends,
     sends_file,
 )
+from conversations.messaging.optouts import KEEP_BUTTON, STOP_BUTTON
+from crm.consent.words import ANSWERS
 
 HOURS = 60
 DAYS = 24 * HOURS
@@ -210,6 +213,21 @@ VIP = [
     gives("audio", file="audio.mp3", filename="aviso.mp3", tick="played"),
     says("Una cosa más: ¿el suelo nuevo queda asegurado desde ya?", gap=44),
 ]
+ASKED = ANSWERS["es"]
+STOPPED = [answers(ASKED.stopped, author=RULE, gap=0.1), resolved(gap=8)]
+ENOUGH = [
+    *chat("< ¿Hacéis seguros para drones?\n> De momento no, Simón."),
+    says("Parar", gap=30),
+    gives(
+        "buttons",
+        text=ASKED.question,
+        payload={"buttons": [{"id": STOP_BUTTON, "title": ASKED.yes}, {"id": KEEP_BUTTON, "title": ASKED.no}]},
+        author=RULE,
+        gap=0.1,
+    ),
+    picks("button_reply", {"id": STOP_BUTTON, "title": ASKED.yes}),
+    *STOPPED,
+]
 
 STORIES = [
     Story(Person("Nuria", known_as="Nuria Salas Prieto", tags=("VIP",)), CRASH, owner="ana", ago=6, unread=2),
@@ -304,4 +322,11 @@ STORIES = [
         owner="luis",
         ago=300,
     ),
+    Story(
+        Person("Eloy"),
+        [*chat("< Número equivocado, perdón\n> No pasa nada.\n< BAJA"), *STOPPED],
+        owner="luis",
+        ago=4 * DAYS,
+    ),
+    Story(Person("Simón"), ENOUGH, owner="luis", ago=20 * DAYS),
 ]

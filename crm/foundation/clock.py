@@ -1,7 +1,10 @@
 """The one place that reads the time; a demo or a test can move it by an offset kept in `DATA_DIR/clock`."""
 
+import contextlib
 import datetime as dt
 import time
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from django.conf import settings
@@ -9,6 +12,7 @@ from django.conf import settings
 _CHECK_SECONDS = 1.0
 _offset = 0
 _read_at = 0.0
+_told: ContextVar[dt.datetime | None] = ContextVar("_told", default=None)
 
 
 def clock_file() -> Path:
@@ -33,7 +37,17 @@ def offset() -> int:
 
 def now() -> dt.datetime:
     """Business time, aware UTC: what windows, waiting times and messages are measured by."""
-    return real() + dt.timedelta(seconds=offset())
+    return _told.get() or real() + dt.timedelta(seconds=offset())
+
+
+@contextlib.contextmanager
+def stands_at(moment: dt.datetime) -> Iterator[None]:
+    """Inside, business time is this moment: how the demo's past is told by the functions that make the present."""
+    token = _told.set(moment)
+    try:
+        yield
+    finally:
+        _told.reset(token)
 
 
 def real() -> dt.datetime:

@@ -91,6 +91,14 @@ def test_only_a_demo_can_move_the_clock(settings, clock_file):
     assert clock.now().tzinfo is dt.UTC
 
 
+def test_the_past_is_told_at_its_time_and_then_it_is_now_again():
+    then = clock.real() - dt.timedelta(days=9)
+    with clock.stands_at(then):
+        assert clock.now() == then
+        assert clock.real() > then + dt.timedelta(days=8)
+    assert clock.now() > then + dt.timedelta(days=8)
+
+
 @pytest.mark.parametrize("content", ["", "soon", "1.5", "\x00", "9" * 5000])
 def test_a_broken_clock_file_is_real_time(settings, clock_file, content):
     settings.DEMO = True
