@@ -69,6 +69,16 @@ class SegmentAdmin(AuditedAdmin):
             *super().get_urls(),
         ]
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """What somebody else did between the form's check and saving, the form sees when it is read once more."""
+        for _attempt in range(2):
+            try:
+                return super().changeform_view(request, *args, **kwargs)
+            except Refusal as error:
+                refused = str(error)
+        self.message_user(request, refused, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Segment:
         """The segment; what the form says is written by `save_model`."""
         form.save_m2m = lambda: None

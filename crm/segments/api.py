@@ -15,6 +15,7 @@ from crm.segments.fields import Catalogue
 from crm.segments.models import Segment
 from crm.segments.rules import BrokenRule
 from crm.segments.saving import SegmentRefused
+from crm.staff import tokens
 from crm.staff.endpoint import Endpoint, user_of
 
 RULE_HELP = "`{}` for everybody, or `all` or `any` with conditions `{field, op, value}` and groups, three levels deep."
@@ -92,6 +93,11 @@ class SegmentSerializer(serializers.ModelSerializer[Segment]):
             return "", {} if segment.is_static else error.problems
 
 
+def _reads_contacts(request: Request) -> bool:
+    token: Any = request.auth
+    return tokens.opens(token, "contacts", "read")
+
+
 def _saved(segment: Segment, request: Request, values: dict[str, Any]) -> Segment:
     try:
         return saving.save(segment, by=user_of(request), **values)
@@ -119,7 +125,9 @@ PREVIEW = inline_serializer(
         "sentence": serializers.CharField(),
         "consent": serializers.DictField(child=serializers.IntegerField()),
         "splits": serializers.DictField(child=serializers.IntegerField()),
-        "samples": serializers.ListField(child=serializers.DictField()),
+        "samples": serializers.ListField(
+            child=serializers.DictField(), help_text="Empty for a token that does not read contacts."
+        ),
     },
 )
 FIELDS = inline_serializer(
@@ -154,7 +162,9 @@ class SegmentViewSet(Endpoint, viewsets.ModelViewSet[Segment]):
     @extend_schema(request=RuleSerializer, responses={200: PREVIEW})
     @action(detail=False, methods=["post"], serializer_class=RuleSerializer)
     def preview(self, request: Request) -> Response:
-        """How many a rule describes, how they stand by consent for marketing, and ten of them; nothing is kept."""
+        """How many a rule describes, how they stand by consent for marketing, and ten of them if the token reads
+        contacts; nothing is kept.
+        """
         asked = RuleSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         found = counting.preview(asked.validated_data["rule"], user_of(request))
@@ -165,7 +175,7 @@ class SegmentViewSet(Endpoint, viewsets.ModelViewSet[Segment]):
                 "sentence": found.sentence,
                 "consent": found.consent,
                 "splits": {name: number for name, (_label, number) in found.splits.items()},
-                "samples": counting.sample_rows(found, user_of(request)),
+                "samples": counting.sample_rows(found, user_of(request)) if _reads_contacts(request) else [],
             }
         )
 

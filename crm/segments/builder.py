@@ -1,12 +1,17 @@
 """A rule as the builder shows it: groups and rows with what may be chosen, also for one broken or half made."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 from crm.segments import operators, rules
 from crm.segments.fields import Catalogue, Field
 from crm.segments.operators import Operator
+
+# Rows and groups that are shown at most; 50 conditions, each in two groups of its own, are as many.
+PARTS_MAX = rules.CONDITIONS_MAX * rules.DEPTH_MAX
 
 type Option = tuple[str, str, bool]  # value, label, whether it is chosen
 
@@ -20,6 +25,7 @@ class Row:
     asks: str = ""
     values: tuple[str, str] = ("", "")
     choices: list[Option] = field(default_factory=list)
+    gone: list[tuple[str, str]] = field(default_factory=list)  # chosen, but not there any more
     unknown: str = ""
     problem: str = ""
 
@@ -43,19 +49,25 @@ class Box:
         return self.depth < rules.DEPTH_MAX
 
 
-def box(
-    raw: Any, catalogue: Catalogue, problems: Mapping[str, str] | None = None, path: str = "", depth: int = 1
-) -> Box:
+def box(raw: Any, catalogue: Catalogue, problems: Mapping[str, str]) -> Box:
     """A rule, or whatever was sent as one, with the sentence of what is wrong at each row."""
+    return _box(raw, catalogue, problems, "", 1, iter(range(PARTS_MAX)))
+
+
+def _box(
+    raw: Any, catalogue: Catalogue, problems: Mapping[str, str], path: str, depth: int, room: Iterator[int]
+) -> Box:
     mode, parts = rules.parts_of(raw) or ("all", [])
     found: list[Row | Box] = []
-    for number, part in enumerate(parts[: rules.CONDITIONS_MAX]):
+    for number, part in enumerate(parts):
+        if next(room, None) is None:
+            break
         below = f"{path}.{number}".lstrip(".")
         if rules.parts_of(part) is not None and depth < rules.DEPTH_MAX:
-            found.append(box(part, catalogue, problems, below, depth + 1))
+            found.append(_box(part, catalogue, problems, below, depth + 1, room))
         else:
-            found.append(row(part, catalogue, (problems or {}).get(below, "")))
-    return Box(mode, found, depth, (problems or {}).get(path, "") if path else "")
+            found.append(row(part, catalogue, problems.get(below, "")))
+    return Box(mode, found, depth, problems.get(path, "") if path else "")
 
 
 def row(raw: Any, catalogue: Catalogue, problem: str = "") -> Row:
@@ -67,15 +79,13 @@ def row(raw: Any, catalogue: Catalogue, problem: str = "") -> Row:
     if chosen is None:
         return Row(groups, unknown=name, problem=problem)
     known = operators.of(chosen)
-    operator = known.get(str(raw.get("op"))) or next(iter(known.values()))
-    return Row(
-        groups,
-        [(one.name, str(one.label), one is operator) for one in known.values()],
-        operator.asks,
-        _values(raw.get("value")),
-        _choices(chosen, operator, raw.get("value"), catalogue),
-        problem=problem,
-    )
+    said = str(raw.get("op") or next(iter(known)))[:100]
+    offered = [(one.name, str(one.label), one.name == said) for one in known.values()]
+    if said not in known:
+        return Row(groups, [(said, _marked(said), True), *offered], problem=problem)
+    operator, value = known[said], raw.get("value")
+    choices, gone = _choices(chosen, operator, value, catalogue)
+    return Row(groups, offered, operator.asks, _values(value), choices, gone, problem=problem)
 
 
 def _fields(catalogue: Catalogue, name: str) -> list[tuple[str, list[Option]]]:
@@ -93,10 +103,19 @@ def _values(raw: Any) -> tuple[str, str]:
     return first, last
 
 
-def _choices(chosen: Field, operator: Operator, raw: Any, catalogue: Catalogue) -> list[Option]:
-    """What may be chosen, what is chosen first."""
+def _choices(
+    chosen: Field, operator: Operator, raw: Any, catalogue: Catalogue
+) -> tuple[list[Option], list[tuple[str, str]]]:
+    """What may be chosen, what is chosen first; and what was chosen and is gone."""
     if operator.asks != "choices":
-        return []
-    wanted = {str(one) for one in (raw if isinstance(raw, list) else [raw])}
+        return [], []
+    listed = raw if isinstance(raw, list) else [raw]
+    wanted = dict.fromkeys(str(one)[: operators.TEXT_MAX] for one in listed if one not in (None, ""))
     options = [(str(value), str(label), str(value) in wanted) for value, label in catalogue.choices(chosen).items()]
-    return sorted(options, key=lambda option: not option[2])
+    known = {value for value, _label, _is_chosen in options}
+    gone = [(value, _marked(value)) for value in wanted if value not in known]
+    return sorted(options, key=lambda option: not option[2]), gone[: operators.VALUES_MAX]
+
+
+def _marked(value: str) -> str:
+    return _("%(value)s (deleted)") % {"value": value}

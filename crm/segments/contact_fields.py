@@ -1,5 +1,6 @@
 """The fields of rules that contacts bring: their columns, tags, custom attributes, consent and frozen segments."""
 
+import unicodedata
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,7 +11,7 @@ from django.db.models.fields.json import KeyTextTransform, KeyTransform
 from django.utils.translation import gettext_lazy
 
 from crm.consent.models import Consent, Purpose, State
-from crm.contacts import reading
+from crm.contacts import masking, reading
 from crm.contacts.models import Contact, ContactPoint, ContactTag, CustomAttribute, LifecycleStage, Tag
 from crm.segments.fields import (
     CONTACT,
@@ -35,6 +36,15 @@ UNKNOWN = "unknown"
 CHANNEL = "whatsapp"
 # Numbers of these codes do not say by their first digits alone which country they are of.
 _SHARED_CODES = (1, 7)
+
+
+def _of_name(lookup: str, value: str) -> Q:
+    """Some are called by their number or address: who looks and may not see those guesses none, piece by piece."""
+    condition = Q(**{f"name__{lookup}": value})
+    if not masking.hides():
+        return condition
+    has_digits = any(char.isdigit() for char in unicodedata.normalize("NFKC", value))
+    return Q(pk__in=[]) if has_digits else condition & ~Q(name__regex="[@\uff20\ufe6b]")
 
 
 def _kinds() -> Choices:
@@ -152,7 +162,7 @@ def _current_email() -> Q:
 def add() -> None:
     """Register them; once, at start."""
     register(
-        Field("name", gettext_lazy("Name"), PERSON, Type.TEXT, column("name"), filled("name")),
+        Field("name", gettext_lazy("Name"), PERSON, Type.TEXT, _of_name, filled("name")),
         Field("company", gettext_lazy("Company"), PERSON, Type.TEXT, column("company"), filled("company")),
         Field("kind", gettext_lazy("Kind"), PERSON, Type.CHOICE, column("kind"), choices=_kinds),
         Field(

@@ -29,17 +29,13 @@ class Said(dict[str, Any]):
 
 
 class RuleWidget(forms.Widget):
-    """The builder: rows made by the server, put together by `segments.js` into one hidden field."""
-
-    problems: dict[str, str]
+    """The builder: rows made by the server, put together by `segments.js` into one hidden field; what is wrong, also
+    since it was saved, is said at its row.
+    """
 
     class Media:
         css = {"all": ("admin/conversations.css", "admin/segments.css")}
         js = (Script("admin/segments.js", type="module"),)
-
-    def __init__(self, attrs: Any = None) -> None:
-        super().__init__(attrs)
-        self.problems = {}
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         """The rule as sent."""
@@ -47,8 +43,15 @@ class RuleWidget(forms.Widget):
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """By the project's templates, which the renderer of forms does not see."""
-        box = builder.box(value, Catalogue(), self.problems)
-        context = {"name": name, "box": box, "rule": json.dumps(value), "problem": self.problems.get("", "")}
+        catalogue = Catalogue()
+        try:
+            rules.read(value, catalogue)
+        except BrokenRule as error:
+            problems = error.problems
+        else:
+            problems = {}
+        box = builder.box(value, catalogue, problems)
+        context = {"name": name, "box": box, "rule": json.dumps(value), "problem": problems.get("", "")}
         return render_to_string("admin/segments/builder.html", context)
 
 
@@ -59,11 +62,9 @@ class RuleField(forms.Field):
 
     def clean(self, value: Any) -> Said:
         """As it is kept."""
-        widget: Any = self.widget
         try:
             return Said(rules.read(value).as_json())
         except BrokenRule as error:
-            widget.problems = error.problems
             raise forms.ValidationError(_("The rule is not complete. See what the marked rows say.")) from error
 
 
@@ -89,6 +90,14 @@ class SegmentForm(forms.ModelForm):
         if self.instance.is_static:
             del self.fields["rule"]
 
+    def clean(self) -> dict[str, Any]:
+        """Another one only while there is room."""
+        try:
+            saving.check_room(self.instance)
+        except SegmentRefused as error:
+            raise forms.ValidationError(str(error)) from error
+        return self.cleaned_data
+
     def clean_name(self) -> str:
         """One line that no other segment has."""
         try:
@@ -106,4 +115,4 @@ def decoded(text: Any) -> Any:
     try:
         return json.loads(text or "{}")
     except (ValueError, RecursionError):
-        return None
+        return ""

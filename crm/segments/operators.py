@@ -1,5 +1,6 @@
 """What a rule can say of a field, by its type: how the value is read, kept and asked for."""
 
+import calendar
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -220,6 +221,15 @@ def _next(field: Field, days: int) -> Q:
     return _within(field, today(), today() + dt.timedelta(days=days))
 
 
+def _yearly(field: Field, days: int) -> Q:
+    """Its day and month from today on, in whatever year; of the 29th of February in other years on the 28th."""
+    first = today()
+    coming = [first + dt.timedelta(days=number) for number in range(min(days, 366) + 1)]
+    found = {f"{day:%m-%d}" for day in coming}
+    found |= {"02-29" for day in coming if (day.month, day.day) == (2, 28) and not calendar.isleap(day.year)}
+    return field.lookup("regex", f"-({'|'.join(sorted(found))})$")
+
+
 def _named(*operators: Operator) -> dict[str, Operator]:
     return {operator.name: operator for operator in operators}
 
@@ -294,9 +304,12 @@ _MOMENT = _named(
     *_EMPTINESS,
 )  # fmt: skip
 
-_DAY = {"next": Operator(
-    "next", gettext_lazy("in the next … days"), gettext_lazy("%(field)s in the next %(value)s"), "count", _next
-)} | _MOMENT  # fmt: skip
+_DAY = _named(
+    Operator("next", gettext_lazy("in the next … days"), gettext_lazy("%(field)s in the next %(value)s"), "count",
+             _next),
+    Operator("yearly", gettext_lazy("every year, in the next … days"),
+             gettext_lazy("%(field)s in the next %(value)s, whatever the year"), "count", _yearly),
+) | _MOMENT  # fmt: skip
 
 _BY_TYPE: dict[Type, dict[str, Operator]] = {
     Type.TEXT: _TEXT,

@@ -39,8 +39,7 @@ def save(segment: Segment, *, by: User, version: int | None = None, **values: An
         raise Conflict(
             _("Somebody else has just changed this segment. Read it again and repeat your change."), version=row.version
         )
-    if is_new and Segment.objects.count() >= MOST:
-        raise SegmentRefused(_("There are already %(most)d segments. Delete one first.") % {"most": MOST}, field="name")
+    check_room(row)
     before = {} if is_new else log.snapshot(row)
     if "name" in values or is_new:
         row.name = name_of(row, values.get("name", ""))
@@ -68,8 +67,7 @@ def freeze(segment: Segment, *, by: User, name: str) -> Segment:
     """A static segment of those who are in this one now, in one statement; raises SegmentRefused, BrokenRule."""
     source = Segment.objects.get(pk=segment.pk)
     frozen = Segment(description=source.description, rule=source.rule, is_static=True, created_by=by)
-    if Segment.objects.count() >= MOST:
-        raise SegmentRefused(_("There are already %(most)d segments. Delete one first.") % {"most": MOST}, field="name")
+    check_room(frozen)
     frozen.name = name_of(frozen, name)
     found = rules.members(source, by).order_by().values_list("pk")
     sql, parameters = found.query.sql_with_params()
@@ -103,10 +101,18 @@ def replace_value(field: str, old: Any, new: Any) -> int:
     for segment in Segment.objects.select_for_update(no_key=True).order_by("pk"):
         rule = _replaced(segment.rule, field, old, new)
         if rule != segment.rule:
+            changes = {"rule": [segment.rule, rule]}
             segment.rule, segment.version, segment.updated_at = rule, segment.version + 1, clock.now()
             segment.save(update_fields=["rule", "version", "updated_at"])
+            log.record("changed", segment, changes=changes)
             changed += 1
     return changed
+
+
+def check_room(segment: Segment) -> None:
+    """Raises SegmentRefused if this one would be one too many."""
+    if segment.pk is None and Segment.objects.count() >= MOST:
+        raise SegmentRefused(_("There are already %(most)d segments. Delete one first.") % {"most": MOST}, field="name")
 
 
 def name_of(segment: Segment, text: Any) -> str:

@@ -33,7 +33,7 @@ function name(row, language) {
   if (row.querySelector("[data-field]").value !== "country") return;
   const names = new Intl.DisplayNames([language], { type: "region", fallback: "none" });
   const box = row.querySelector(".wc-choices > div");
-  for (const label of box.querySelectorAll("label")) {
+  for (const label of box.querySelectorAll("label:not(.wc-gone)")) {
     label.querySelector("span").textContent = names.of(label.querySelector("input").value) ?? label.textContent.trim();
   }
   const order = new Intl.Collator(language);
@@ -109,7 +109,7 @@ function start(builder) {
     }
   }
 
-  // The same kind of value stays when only the operator changes.
+  // The same kind of value stays when only the operator changes, also a choice that is gone.
   function carry(row, fresh) {
     const before = [...row.querySelectorAll("[data-value]")];
     for (const input of fresh.querySelectorAll("[data-value]")) {
@@ -117,6 +117,8 @@ function start(builder) {
       if (old && input.type === "checkbox") input.checked = old.checked;
       else if (old) input.value = old.value;
     }
+    const gone = before.filter((one) => "gone" in one.dataset && one.checked);
+    fresh.querySelector(".wc-choices > div")?.prepend(...gone.map((one) => one.closest("label")));
   }
 
   async function add(group) {
@@ -148,8 +150,16 @@ function start(builder) {
     changed();
   }
 
+  // What was wrong when the page came may be right by now; saving says what still is not.
+  function unmark(row) {
+    row?.classList.remove("wc-row-bad");
+    row?.querySelector(".wc-problem")?.remove();
+    row?.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
+  }
+
   builder.addEventListener("change", (event) => {
     const row = event.target.closest("[data-row]");
+    if (!event.target.matches("[data-narrow]")) unmark(row);
     if (event.target.matches("[data-field]")) renew(row, { field: event.target.value }, "[data-op]");
     else if (event.target.matches("[data-op]")) renew(row, condition(row), "[data-value]");
     else if (!event.target.matches("[data-narrow]")) changed();
@@ -175,7 +185,6 @@ function start(builder) {
   });
   form.addEventListener("submit", write);
   for (const row of builder.querySelectorAll("[data-row]")) name(row, language);
-  write();
   ask();
 }
 

@@ -223,6 +223,21 @@ def test_days_begin_at_midnight_where_the_business_is(manager, factories, settin
     assert list(rules.contacts({"all": [on | {"value": "2026-07-01"}]}, manager)) == [after]
 
 
+@pytest.mark.parametrize(
+    ("day", "born"),
+    [("2027-02-27", True), ("2027-03-01", False), ("2028-02-28", True), ("2028-03-01", False), ("2026-12-31", False)],
+)
+def test_an_anniversary_comes_every_year_and_that_of_a_leap_day_too(manager, factories, monkeypatch, day, born):
+    CustomAttribute.objects.create(key="birthday", label="Birthday", type="date")
+    leap = factories.ContactFactory(attributes={"birthday": "1992-02-29"})
+    new_year = factories.ContactFactory(attributes={"birthday": "1980-01-01"})
+    monkeypatch.setattr(operators, "today", lambda: dt.date.fromisoformat(day))
+    rule = {"all": [{"field": "attribute.birthday", "op": "yearly", "value": 1}]}
+    wanted = {leap} if born else {new_year} if day.endswith("12-31") else set()
+    assert set(rules.contacts(rule, manager)) == wanted
+    assert set(rules.contacts({"all": [rule["all"][0] | {"value": 400}]}, manager)) == {leap, new_year}
+
+
 def test_the_sentence_says_it_in_both_languages(world):
     rule = {
         "all": [

@@ -8,6 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from crm.contacts.models import Contact, CustomAttribute
+from crm.segments import saving
 from crm.segments.models import Segment
 from tests.factories import ContactFactory, TagFactory, UserFactory
 
@@ -77,6 +78,65 @@ def test_whatever_is_sent_as_a_rule_is_answered(admin, text):
         admin.post(f"{LIST}add/", {"name": "x", "description": "", "rule": text}),
     ):
         assert answer.status_code in (200, 302)
+    assert all(segment.rule == {"all": []} for segment in Segment.objects.all())
+    assert Segment.objects.exists() == (text in ("", "null"))
+
+
+def rows_of(page):
+    return page.content.decode().split("<template")[0].count(" data-row ")
+
+
+def test_a_segment_whose_rule_broke_is_opened_with_marks_and_loses_nothing(admin):
+    tag, other = TagFactory(), TagFactory()
+    attribute = CustomAttribute.objects.create(key="plan", label="Plan")
+    rule = {"any": [
+        {"field": "tags", "op": "none", "value": [tag.pk, other.pk]}, {"field": "name", "op": "set"},
+        {"all": [{"field": "attribute.plan", "op": "contains", "value": "x"}]},
+        {"field": "attribute.gone", "op": "is", "value": "x"},
+    ]}  # fmt: skip
+    segment = Segment.objects.create(name="Broken", rule=rule)
+    gone = tag.pk
+    tag.delete()
+    attribute.type = "number"
+    attribute.save()
+    answer = admin.get(f"{LIST}{segment.pk}/change/")
+    page = answer.content.decode()
+    assert (rows_of(answer), page.count("wc-row-bad")) == (4, 3)
+    assert f'data-gone value="{gone}" checked' in page
+    assert f"{gone} (deleted)" in page
+    assert '<option value="contains" selected>contains (deleted)' in page
+    assert '<option value="attribute.gone" selected>' in page
+    assert save(admin, f"{LIST}{segment.pk}/change/", rule=rule).status_code == 200
+    segment.refresh_from_db()
+    assert segment.rule == rule
+
+
+def test_a_rule_without_end_is_answered_with_a_page_of_usual_length(admin):
+    row = ANA["all"][0]
+    for wide in ({"all": [{"all": [{"all": [{}] * 50}] * 50}] * 50}, {"all": [{"all": []}] * 3000}):
+        answer = save(admin, rule=wide)
+        assert answer.status_code == 200
+        assert answer.content.decode().count(" data-row ") + answer.content.decode().count(" data-group ") < 155
+    assert "50 at most" in save(admin, rule={"all": [row] * 51}).content.decode()
+    most = {"all": [{"all": [{"any": [row]}]}] * 50}
+    assert save(admin, rule=most).status_code == 302
+    assert rows_of(admin.get(f"{LIST}{Segment.objects.get().pk}/change/")) == 50
+
+
+def test_one_too_many_and_a_name_just_taken_are_told_in_words(admin, monkeypatch):
+    def beaten(segment):
+        raise saving._taken(segment.name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(saving, "_store", beaten)
+        answer = save(admin)
+        assert "already a segment" in admin.get(answer.url).content.decode()
+        patch.setattr(saving, "MOST", 0)
+        assert "There are already 0 segments" in save(admin).content.decode()
+    save(admin)
+    monkeypatch.setattr(saving, "MOST", 1)
+    segment = Segment.objects.get()
+    assert save(admin, f"{LIST}{segment.pk}/change/", name="Renamed").status_code == 302
 
 
 def test_the_count_is_that_of_the_members(admin, manager):

@@ -2,6 +2,7 @@
 
 import pytest
 from django.db import connection
+from django.utils import translation
 
 from crm.audit.models import AuditEntry
 from crm.consent.models import Consent, ConsentEvent
@@ -89,6 +90,36 @@ def test_a_preview_counts_and_says_how_they_stand(integrator, people):
     assert not Segment.objects.exists()
 
 
+def test_a_preview_names_nobody_to_a_token_that_reads_no_contacts(people):
+    user = UserFactory(integrator=True)
+    for scopes, names in (
+        (("segments:write",), []), (("segments:read", "segments:write"), []),
+        (("segments:write", "contacts:read"), ["Mariana", "Ana"]),
+    ):  # fmt: skip
+        found = Integrator(user, *scopes).post("segments/preview/", {"rule": ana()}).json()
+        assert (found["count"], [row["name"] for row in found["samples"]]) == (2, names)
+
+
+@pytest.mark.parametrize(
+    "name", ["+34 600 111 222", "~\uff13\uff14\uff16\uff10\uff10\uff11\uff11\uff11", "ana@house.test"]
+)
+def test_a_masked_name_is_not_guessed_piece_by_piece(factories, name):
+    someone = factories.ContactFactory(name=name)
+    user = UserFactory(integrator=True)
+    narrow, full = Integrator(user, "segments:write", "contacts:read"), Integrator(user)
+    for op, text in (("starts", name[:4]), ("contains", name[4:6]), ("is", name), ("contains_not", name[4:6])):
+        rule = {"all": [{"field": "name", "op": op, "value": text}]}
+        found = [side.post("segments/preview/", {"rule": rule}).json()["count"] for side in (narrow, full)]
+        assert found == ([1, 0] if op == "contains_not" else [0, 1]), (op, text)
+    guess = made(full, rule={"all": [{"field": "name", "op": "starts", "value": name[:4]}]})
+    assert narrow.get(f"segments/{guess['id']}/members/").json()["results"] == []
+    assert narrow.get("contacts/", segment=guess["id"]).json()["results"] == []
+    assert [row["id"] for row in full.get("contacts/", segment=guess["id"]).json()["results"]] == [someone.pk]
+    plain = {"all": [{"field": "name", "op": "starts", "value": "Lu"}]}
+    factories.ContactFactory(name="Luis 2")
+    assert narrow.post("segments/preview/", {"rule": plain}).json()["count"] == 1
+
+
 def test_members_and_the_filter_of_contacts_agree(integrator, people):
     one = made(integrator)
     members = integrator.get(f"segments/{one['id']}/members/").json()["results"]
@@ -153,8 +184,11 @@ def test_when_two_tags_become_one_the_rules_follow():
     row = {"field": "tags", "op": "any", "value": [old.pk, new.pk]}
     segment = saving.save(Segment(), by=by, name="S", rule={"any": [{"all": [row]}, {"field": "name", "op": "set"}]})
     assert saving.replace_value("tags", old.pk, new.pk) == 1
+    before = segment.rule
     segment.refresh_from_db()
     assert segment.rule["any"][0]["all"][0]["value"] == [new.pk]
+    entry = AuditEntry.objects.filter(model="crm.segment", object_id=str(segment.pk)).latest("pk")
+    assert (entry.action, entry.changes) == ("changed", {"rule": [before, segment.rule]})
 
 
 def test_an_agent_uses_segments_and_sees_only_their_own_contacts(people):
@@ -186,7 +220,8 @@ def test_a_count_that_takes_too_long_says_more_than(monkeypatch, people, manager
 
     monkeypatch.setattr(counting, "at_most", first_is_slow)
     found = counting.preview({}, manager)
-    assert (found.total.number, found.total.is_exact, str(found.total)) == (2, False, "more than 2")
+    with translation.override("en"):
+        assert (found.total.number, found.total.is_exact, str(found.total)) == (2, False, "more than 2")
     assert not found.consent
 
 

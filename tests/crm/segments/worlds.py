@@ -136,6 +136,15 @@ def _said(type_, fact, op, value):
     return _when(type_, fact, op, value)
 
 
+def _days_from(today, number):
+    return {today + dt.timedelta(days=n) for n in range(number + 1)}
+
+
+def _in_year(day, year):
+    is_there = (day.month, day.day) != (2, 29) or year % 4 == 0
+    return day.replace(year=year) if is_there else dt.date(year, 2, 28)
+
+
 def _when(type_, fact, op, value):
     now, today = clock.now(), operators.today()
     day = dt.date.fromisoformat(fact) if type_ == Type.DAY else timezone.localdate(
@@ -150,6 +159,8 @@ def _when(type_, fact, op, value):
             return day < today - dt.timedelta(days=value)
         case "next":
             return today <= day <= today + dt.timedelta(days=value)
+        case "yearly":
+            return any(_in_year(day, year) in _days_from(today, value) for year in (today.year, today.year + 1))
     first, last = value if isinstance(value, list) else (value, value)
     first, last = dt.date.fromisoformat(first), dt.date.fromisoformat(last)
     return {"before": day < first, "after": day > last, "on": day == first, "between": first <= day <= last}[op]
