@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from crm.audit import log
 from crm.consent import ledger, past
-from crm.contacts import of_contact, timeline
+from crm.contacts import attributes, of_contact, stale, timeline
 from crm.contacts.addresses import Given, addresses_given
 from crm.contacts.identities import contacts_joining, identities_joined
 from crm.contacts.models import ChannelIdentity, Contact, Tag
@@ -106,6 +106,7 @@ timeline.register(merges.MERGES)
 contact_fields.add()
 crm_rules.add()
 of_contact.when_missing(merge.refuse)
+work.register(attributes.SEARCH, stale.drain)
 work.register("duplicates", duplicates.drain)
 importer.LINE.register()
 bulk.LINE.register()

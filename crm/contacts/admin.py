@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import BaseModelFormSet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -23,6 +24,7 @@ from crm.contacts.describing_forms import TagActionForm
 from crm.contacts.forms import ATTRIBUTE, ContactForm, contact_form
 from crm.contacts.inlines import FileInline, IdentityInline, NoteInline, PointInline, TagInline
 from crm.contacts.models import Contact, ContactNote, ContactPoint, CustomAttribute
+from crm.foundation.errors import Refusal
 from crm.merging import merge
 from crm.privacy import accesses
 from crm.segments.filters import SegmentFilter
@@ -100,6 +102,15 @@ class ContactAdmin(AuditedAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody: see the class."""
         return False
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The form; what is refused after its checks (somebody else was first) leaves nothing behind but a message."""
+        try:
+            with transaction.atomic():
+                return super().changeform_view(request, *args, **kwargs)
+        except Refusal as refusal:
+            self.message_user(request, str(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Contact:
         """The contact; what the form says is written by `save_model`."""

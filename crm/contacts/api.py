@@ -9,11 +9,10 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
-from rest_framework.generics import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from crm.contacts import profile, tagging
+from crm.contacts import profile, reading, tagging
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, ContactQuerySet, ContactTag, Tag
@@ -101,7 +100,7 @@ class ContactViewSet(
     @action(detail=True, methods=["get", "post"], pagination_class=None)
     def tags(self, request: Request, pk: str) -> Response:
         """GET: the contact's tags, with who put them there, when and why. POST: put some on, take some off."""
-        contact = get_object_or_404(Contact.objects.visible_to(user_of(request)), pk=pk)
+        contact = self.get_object()
         if request.method == "POST":
             body = _read(ContactTagsBody, request)
             _change_tags(Contact.objects.filter(pk=contact.pk), body, user_of(request))
@@ -140,18 +139,38 @@ class ContactByExternalId(Endpoint, viewsets.GenericViewSet[Contact]):
         """Those the token's user may see."""
         return _shown(Contact.objects.visible_to(user_of(self.request)))
 
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """With the id in the address as it is kept."""
+        self.kwargs["external_id"] = reading.external_id(self.kwargs["external_id"]) or ""
+        super().initial(request, *args, **kwargs)
+
     def lock(self) -> None:
         """Nobody else changes it meanwhile."""
         Contact.objects.select_for_update(no_key=True).filter(external_id=self.kwargs["external_id"]).first()
 
     def retrieve(self, request: Request, external_id: str) -> Response:
-        """The contact."""
-        return Response(self.get_serializer(self.get_object()).data)
+        """The contact; that it was looked at is noted."""
+        contact = self.get_object()
+        accesses.note(user_of(request), contact, accesses.What.API)
+        return Response(self.get_serializer(contact).data)
 
     @extend_schema(responses={200: ContactSerializer, 201: ContactSerializer})
     def update(self, request: Request, external_id: str) -> Response:
         """Change the contact with this external id, or make it (201). What is left out stays."""
-        known = self.get_queryset().filter(external_id=external_id).first()
+        known = self._known(external_id)
+        try:
+            return self._write(known, external_id)
+        except (Http404, InvalidValue, serializers.ValidationError):
+            made_meanwhile = None if known else self._known(external_id)
+            if made_meanwhile is None:
+                raise
+            return self._write(made_meanwhile, external_id)
+
+    def _known(self, external_id: str) -> Contact | None:
+        return self.get_queryset().filter(external_id=external_id).first()
+
+    def _write(self, known: Contact | None, external_id: str) -> Response:
+        request = self.request
         may_make = user_of(request).has_perm("crm.add_contact")
         if known is None and (not may_make or Contact.objects.filter(external_id=external_id).exists()):
             raise Http404  # of somebody one may not see

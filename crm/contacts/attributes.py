@@ -2,15 +2,18 @@
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.db import connection
+from django.db.models import JSONField, Q
+from django.db.models.fields.json import KeyTransform
 from django.utils import formats
 from django.utils.translation import gettext as _
 
 from crm.audit import log
-from crm.contacts.models import Contact, CustomAttribute
+from crm.contacts.models import Contact, CustomAttribute, StaleSearch
+from crm.foundation import work
 from crm.foundation.errors import Refusal
 from crm.foundation.retrying import in_transaction
 from crm.foundation.text import clean_text
@@ -19,6 +22,7 @@ type Value = str | int | float | bool
 
 TEXT_MAX = 500
 MOST = 100
+SEARCH = "search"  # the drain of `stale`
 _NUMBER = re.compile(r"-?[0-9]{1,15}([.,][0-9]{1,6})?")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _YES = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
@@ -61,6 +65,16 @@ def merged(present: Mapping[str, Any], wanted: Mapping[str, object]) -> dict[str
     return values
 
 
+def lookup(key: str) -> Callable[[str, Any], Q]:
+    """Lookups of a value in `Contact.attributes`. Not by keyword: a key may contain what Django takes for a path."""
+
+    def of(name: str, value: Any) -> Q:
+        of_key: Any = KeyTransform(key, "attributes", output_field=JSONField())
+        return Q(of_key.get_lookup(name)(of_key, value))
+
+    return of
+
+
 def shown(value: Any) -> str:
     """A kept value for reading, in the active language; dates as the language writes them."""
     if isinstance(value, bool):
@@ -73,19 +87,26 @@ def shown(value: Any) -> str:
 
 @in_transaction
 def remove(attribute: CustomAttribute) -> None:
-    """Delete an attribute and its values; reads every contact, so it takes seconds where there are a million."""
-    table = connection.ops.quote_name(Contact._meta.db_table)
+    """Delete an attribute and its values; reads every contact, so it takes seconds where there are a million. Their
+    words leave the search column soon after, in the background.
+    """
+    quote = connection.ops.quote_name
+    table, stale = quote(Contact._meta.db_table), quote(StaleSearch._meta.db_table)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            sql = f"UPDATE {table} SET attributes = attributes - %s WHERE jsonb_exists(attributes, %s)"
+            take = f"UPDATE {table} SET attributes = attributes - %s WHERE jsonb_exists(attributes, %s) RETURNING id"
+            sql = f"WITH touched AS ({take}) INSERT INTO {stale} (contact_key) SELECT id FROM touched"
             cursor.execute(sql, [attribute.key, attribute.key])
         else:
             path = f'$."{attribute.key}"'  # a slug: nothing in it needs quoting
+            having = f"{table} WHERE json_type(attributes, %s) NOT NULL"
+            cursor.execute(f"INSERT INTO {stale} (contact_key) SELECT id FROM {having}", [path])
             sql = (
                 f"UPDATE {table} SET attributes = json_remove(attributes, %s) WHERE json_type(attributes, %s) NOT NULL"
             )
             cursor.execute(sql, [path, path])
         touched = cursor.rowcount
+    work.ring(SEARCH)
     log.deleted(attribute, **{Contact._meta.label_lower: touched})
     attribute.delete()
 

@@ -8,14 +8,12 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import StrIndex
 from django.utils.translation import gettext_lazy as _
 
-from crm.contacts import masking, phones, visibility
+from crm.contacts import masking, phones, searching, visibility
+from crm.contacts.searching import PRIVATE
 from crm.foundation import clock
-from crm.foundation.search import search_text, words_of
+from crm.foundation.search import words_of
 from crm.staff.models import User
 
-# In `search_text`: before it what everybody may look for, behind it numbers, addresses and ids. No query contains it.
-PRIVATE = "\x1f"
-_MOST_PUBLIC, _MOST_PRIVATE = 1200, 800
 _MOST_ALIKE = 200  # who share one number or address
 
 
@@ -135,18 +133,9 @@ class Contact(models.Model):
         """Rebuild the folded search column from what the contact, its points and its accounts (or the one that is
         about to be saved) say; saves nothing.
         """
-        said = [self.name, self.company, self.external_id]
-        said += [value for value in self.attributes.values() if isinstance(value, str)]
-        private = [self.phone]
-        for account in [*([identity] if identity else []), *(self.identities.all() if self.pk else [])]:
-            said += [account.profile_name, account.username]
-            private += [account.wa_id, account.user_id]
-        if self.pk:
-            private += self.points.filter(until=None).order_by("pk").values_list("value", flat=True)
-        private += [one for one in said if one and masking.is_number_like(one)]
-        public = [one for one in dict.fromkeys(said) if one not in private]
-        front, back = search_text(*public), search_text(*dict.fromkeys(private))
-        self.search_text = f"{front[:_MOST_PUBLIC]}{PRIVATE}{back[:_MOST_PRIVATE]}"
+        accounts = [*([identity] if identity else []), *(self.identities.all() if self.pk else [])]
+        points = self.points.filter(until=None).order_by("pk").values_list("value", flat=True) if self.pk else ()
+        self.search_text = searching.text_of(self, accounts, points)
 
 
 def _with_address(text: str) -> list[int]:
@@ -160,6 +149,15 @@ def _with_address(text: str) -> list[int]:
     points = ContactPoint.objects.filter(kind=kind, match_key=key, until=None).values_list("contact_id")
     accounts = ChannelIdentity.objects.filter(match_key=key if digits else "").values_list("contact_id")
     return [pk for (pk,) in points.union(accounts)[:_MOST_ALIKE]]
+
+
+class StaleSearch(models.Model):
+    """A contact whose `search_text` is to be made anew (`stale.drain`). By key only: it may be gone by then."""
+
+    contact_key = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"contact #{self.contact_key}"
 
 
 class ContactPoint(models.Model):

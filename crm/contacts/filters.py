@@ -89,11 +89,8 @@ class ContactFilter(django_filters.FilterSet):
                 value = attributes.read(known[key], text)
             except InvalidValue as error:
                 raise serializers.ValidationError({f"{ATTRIBUTE}{key}": [str(error)]}) from error
-            found = (
-                found.filter(**{f"attributes__{key}": value})
-                if value is not None
-                else found.exclude(attributes__has_key=key)
-            )
+            lookup = attributes.lookup(key)
+            found = found.filter(lookup("isnull", True) if value is None else lookup("exact", value))
         return found
 
     def by_segment(self, queryset: ContactQuerySet, name: str, value: Decimal) -> ContactQuerySet:

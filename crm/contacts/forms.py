@@ -11,7 +11,7 @@ from unfold.widgets import (
     UnfoldAdminTextInputWidget,
 )
 
-from crm.contacts import attributes, points, reading
+from crm.contacts import attributes, masking, points, reading
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, CustomAttribute, Tag
 
@@ -38,8 +38,8 @@ class ContactForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         contact = self.instance
         if contact.pk and "email" in self.fields:
-            primary = contact.points.filter(kind=points.EMAIL, until=None, is_primary=True)
-            self.initial["email"] = primary.values_list("value", flat=True).first() or ""
+            self.initial["email"] = points.primary(contact)["email"] or ""
+        self.hidden = self._hide() if contact.pk else []
         if contact.pk and "tagged" in self.fields:
             self.initial["tagged"] = list(contact.tags.all())
         for name in self.fields:
@@ -50,9 +50,23 @@ class ContactForm(forms.ModelForm):
                 (value, label) for value, label in Contact.Kind.choices if value != Contact.Kind.GROUP
             ]
 
+    def _hide(self) -> list[str]:
+        """The fields that whoever looks does not see in full: shown as everywhere, and not to be changed here."""
+        hidden = []
+        for name, shown in (("name", masking.name), ("phone", masking.phone), ("email", masking.email)):
+            value = self.initial.get(name)
+            if name in self.fields and value and shown(value) != value:
+                self.initial[name], self.fields[name].disabled = shown(value), True
+                hidden.append(name)
+        return hidden
+
+    def _kept(self, name: str) -> Any:
+        """What was typed, as it is kept."""
+        return None if name in self.hidden else _read(name, self.cleaned_data[name] or "")
+
     def clean_name(self) -> str:
         """One line."""
-        return str(_read("name", self.cleaned_data["name"]))
+        return self._kept("name") or ""
 
     def clean_company(self) -> str:
         """One line."""
@@ -64,12 +78,12 @@ class ContactForm(forms.ModelForm):
 
     def clean_phone(self) -> str | None:
         """As E.164."""
-        found: str | None = _read("phone", self.cleaned_data["phone"] or "")
+        found: str | None = self._kept("phone")
         return found
 
     def clean_email(self) -> str | None:
         """One that can be one."""
-        found: str | None = _read("email", self.cleaned_data["email"] or "")
+        found: str | None = self._kept("email")
         return found
 
     def clean_country(self) -> str:
@@ -102,6 +116,8 @@ class ContactForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """A new contact needs something to be known by."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        for name in self.hidden:
+            cleaned.pop(name, None)
         if not self.instance.pk and not self.errors and not any(map(cleaned.get, ("name", "phone", "email"))):
             raise forms.ValidationError(_("Give the contact a name, a phone number or an e-mail address."))
         return cleaned

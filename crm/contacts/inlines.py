@@ -1,5 +1,6 @@
 """What stands below a contact in the administration: accounts, phones and e-mails, tags, documents, notes."""
 
+from collections import Counter
 from typing import Any
 
 from django import forms
@@ -18,7 +19,7 @@ from crm.audit.modeladmin import ReadOnlyInline
 from crm.audit.words import when
 from crm.contacts import masking, notes, points
 from crm.contacts.attributes import InvalidValue
-from crm.contacts.models import ChannelIdentity, ContactFile, ContactNote, ContactPoint, ContactTag
+from crm.contacts.models import ChannelIdentity, ContactFile, ContactNote, ContactPoint, ContactTag, IdentityValue
 from crm.foundation.text import clean_text
 
 NOTES_SHOWN = 10
@@ -52,6 +53,11 @@ class PointForm(forms.ModelForm):
         model = ContactPoint
         fields = ("kind", "value", "label", "is_primary")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:  # to look at: what is stored changes by `profile` only
+            self.instance.value = masking.point(self.instance.kind, self.instance.value)
+
     def clean(self) -> dict[str, Any]:
         """As it is kept."""
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -63,6 +69,23 @@ class PointForm(forms.ModelForm):
         return cleaned
 
 
+class PointFormSet(forms.BaseInlineFormSet):
+    """A contact's phones and e-mails: no more than it may have."""
+
+    def clean(self) -> None:
+        """Those that stay and those that come."""
+        super().clean()
+        ended = [form.instance.pk for form in self.initial_forms if form.cleaned_data.get("DELETE")]
+        staying = points.current(self.instance).exclude(pk__in=ended).values_list("kind", "match_key")
+        wanted = [form.cleaned_data for form in self.extra_forms if not form.cleaned_data.get("DELETE")]
+        coming = [
+            (one["kind"], points.key_of(one["kind"], one["value"])) for one in wanted if {"kind", "value"} <= one.keys()
+        ]
+        numbers = Counter(kind for kind, _key in {*staying, *coming})
+        if any(numbers[kind] > points.MOST for kind, _key in coming):
+            raise forms.ValidationError(points.too_many())
+
+
 class IdentityInline(ReadOnlyInline):
     """The contact's accounts: they come and change by what WhatsApp says."""
 
@@ -70,8 +93,8 @@ class IdentityInline(ReadOnlyInline):
     fields = readonly_fields = (
         "channel",
         "number",
-        "username",
-        "profile_name",
+        "called",
+        "calls_themselves",
         "first_seen",
         "last_seen",
         "former",
@@ -94,6 +117,16 @@ class IdentityInline(ReadOnlyInline):
         """The number, else the id the business knows it by."""
         return masking.phone(f"+{identity.wa_id}") if identity.wa_id else identity.user_id or "—"
 
+    @display(description=gettext_lazy("username"))
+    def called(self, identity: ChannelIdentity) -> str:
+        """On the channel."""
+        return masking.name(identity.username) or "—"
+
+    @display(description=gettext_lazy("profile name"))
+    def calls_themselves(self, identity: ChannelIdentity) -> str:
+        """There, too."""
+        return masking.name(identity.profile_name) or "—"
+
     @display(description=gettext_lazy("first seen"))
     def first_seen(self, identity: ChannelIdentity) -> str:
         """Since when."""
@@ -107,7 +140,11 @@ class IdentityInline(ReadOnlyInline):
     @display(description=gettext_lazy("before"))
     def former(self, identity: ChannelIdentity) -> str:
         """Former numbers with their last day."""
-        return ", ".join(f"{value.value} ({value.until:%Y-%m-%d})" for value in identity.former_values.all()) or "—"
+        return ", ".join(f"{_value(old)} ({old.until:%Y-%m-%d})" for old in identity.former_values.all()) or "—"
+
+
+def _value(old: IdentityValue) -> str:
+    return masking.account(old.value) if old.field == IdentityValue.Field.WA_ID else old.value
 
 
 class NoteInline(StackedInline):
@@ -157,6 +194,7 @@ class PointInline(TabularInline):
 
     model = ContactPoint
     form = PointForm
+    formset = PointFormSet
     fields = ("kind", "value", "label", "is_primary", "ended")
     readonly_fields = ("ended",)
     ordering = ("kind", "-is_primary", "pk")

@@ -5,20 +5,20 @@ in background work, sees everything.
 """
 
 import re
+import unicodedata
 from typing import Any
 
 import phonenumbers
 
-from crm.contacts import phones
 from crm.staff.models import User
 from crm.staff.viewer import viewer
 
 SEE = "crm.see_addresses"
 DOTS = "•••"
 _SHOWN = 3
-_LONG_ENOUGH = 7  # digits of which the last three still hide who it is
+_LONG_ENOUGH, _LONGEST = 7, 20  # digits of which the last three still hide who it is
 _EMAIL_LIKE = re.compile(r"~?\S+@\S+\.\S+")
-_NUMBER_LIKE = re.compile(r"[+~@]?[\s0-9().\-/]{7,}")
+_TEL = re.compile(r"\W*tel\b", re.IGNORECASE)
 
 
 def may_see_addresses(user: Any) -> bool:
@@ -62,13 +62,15 @@ def name(value: str, user: User | None = None) -> str:
 def cover(kind: str, value: str) -> str:
     """What a phone, an e-mail or a name looks like to who may not see it."""
     if kind == "name":
-        kind = "phone" if is_number_like(value) else "email" if _EMAIL_LIKE.fullmatch(value) else ""
+        plain = unicodedata.normalize("NFKC", value).strip()
+        kind = "email" if _EMAIL_LIKE.fullmatch(plain) else "phone" if len(_number(plain)) >= _LONG_ENOUGH else ""
+        value = plain if kind else value
     return _cover_email(value) if kind == "email" else _cover_phone(value) if kind else value
 
 
 def _cover_phone(value: str) -> str:
-    digits = phones.digits_of(value.strip("~@ ").replace("/", ""))
-    if len(digits) < _LONG_ENOUGH:
+    digits = _number(value)
+    if not _LONG_ENOUGH <= len(digits) <= _LONGEST:
         return DOTS
     try:
         code = f"+{phonenumbers.parse(f'+{digits}').country_code} "
@@ -85,6 +87,11 @@ def _cover_email(value: str) -> str:
     return f"{local[:1]}{DOTS}@{domain[:1]}{DOTS}" + (f".{ending}" if dot else "")
 
 
-def is_number_like(value: str) -> bool:
-    """Whether a name is in truth somebody's number."""
-    return _NUMBER_LIKE.fullmatch(value) is not None and sum(char.isdigit() for char in value) >= _LONG_ENOUGH
+def _number(value: str) -> str:
+    """The digits of a text that is nothing but somebody's number, in whatever signs and script; "" if it says more."""
+    text = unicodedata.normalize("NFKC", value)
+    said = _TEL.match(text)
+    text = text[said.end() :] if said else text
+    if any(char.isalpha() for char in text):
+        return ""
+    return "".join(str(unicodedata.digit(char)) for char in text if char.isdigit())

@@ -1,6 +1,13 @@
 """Index of the feature's models."""
 
-from crm.contacts.contact_models import ChannelIdentity, Contact, ContactPoint, ContactQuerySet, IdentityValue
+from crm.contacts.contact_models import (
+    ChannelIdentity,
+    Contact,
+    ContactPoint,
+    ContactQuerySet,
+    IdentityValue,
+    StaleSearch,
+)
 from crm.contacts.describing_models import ContactTag, CustomAttribute, LifecycleStage, Tag
 from crm.contacts.history_models import ContactChange, ContactEvent, ContactFile, ContactNote
 
@@ -17,5 +24,6 @@ __all__ = [
     "CustomAttribute",
     "IdentityValue",
     "LifecycleStage",
+    "StaleSearch",
     "Tag",
 ]

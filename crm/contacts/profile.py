@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from crm.audit import log
 from crm.contacts import attributes as custom
-from crm.contacts import points
+from crm.contacts import masking, points, reading
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, ContactChange, ContactPoint, ContactTag, Tag
 from crm.contacts.reading import line
@@ -52,9 +52,12 @@ def write(
     """
     is_new = contact.pk is None
     row = contact if is_new else Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    if not is_new and version is not None:
-        touched = [*values, *(f"{ATTRIBUTE}{key}" for key in attributes or ()), *(["tag"] * (tags is not None))]
-        _check(row, version, touched)
+    if not is_new:
+        own = {f"{ATTRIBUTE}{key}": value for key, value in (attributes or {}).items()}
+        _check(row, version, values | own | ({} if tags is None else {"tag": tags}), by)
+        _refuse_unseen(row, by, values)
+    if "name" in values:
+        values["name"] = reading.name(values["name"])
     email = values.pop("email", _KEPT)
     if attributes is not None:
         values["attributes"] = custom.merged(row.attributes, attributes)
@@ -89,12 +92,18 @@ def add_point(
 ) -> ContactPoint:
     """Give a contact a further phone or e-mail; one it has already is labelled or put first. Raises InvalidValue."""
     row = Contact.objects.select_for_update(no_key=True).get(pk=contact.pk)
-    before, known = row.phone, set(row.points.filter(until=None).values_list("pk", flat=True))
-    point, is_changed = points.put(row, kind, points.read(kind, text), by=by, label=label, is_primary=is_primary)
+    before, known = points.primary(row), set(row.points.filter(until=None).values_list("pk", flat=True))
+    value = points.read(kind, text)
+    if is_primary:
+        _refuse_unseen(row, by, {kind: value})
+    point, is_changed = points.put(row, kind, value, by=by, label=label, is_primary=is_primary)
     if is_changed:
         added = [] if point.pk in known else [ContactChange(field=_POINTS[kind], after=point.value)]
         row.refresh_search_text()
-        _save(row, added + _phone_change(before, row.phone), by, fields=["search_text"])
+        changes = added + _moved(before, row)
+        _save(row, changes, by, fields=["search_text"])
+        if not changes:  # another label
+            log.record("changed", row, by=by, changes={_POINTS[kind]: [point.value, point.value]})
     return point
 
 
@@ -104,11 +113,13 @@ def end_point(point: ContactPoint, *, by: User) -> Contact:
     row = Contact.objects.select_for_update(no_key=True).get(pk=point.contact_id)
     found = row.points.filter(pk=point.pk, until=None).first()
     if found is not None:
-        before, found.contact = row.phone, row
+        if masking.hides(by):
+            raise InvalidValue(_unseen(), field=found.kind)
+        before, found.contact = points.primary(row), row
         points.end(found)
         row.refresh_search_text()
         ended = ContactChange(field=_POINTS[found.kind], before=found.value)
-        _save(row, [ended, *_phone_change(before, row.phone)], by, fields=["search_text"])
+        _save(row, [ended, *_moved(before, row)], by, fields=["search_text"])
     return row
 
 
@@ -196,15 +207,56 @@ def _write_points(row: Contact, values: Mapping[str, Any], email: Any, by: User,
     return [ContactChange(field="email", before=before, after=after)] if before != after and not is_new else []
 
 
-def _phone_change(before: str | None, after: str | None) -> Changes:
-    return [ContactChange(field="phone", before=before, after=after)] if before != after else []
+def _moved(before: Mapping[str, str | None], row: Contact) -> Changes:
+    """What comes first now and did not before."""
+    after = points.primary(row)
+    return [
+        ContactChange(field=kind, before=before[kind], after=after[kind])
+        for kind in _POINTS
+        if before[kind] != after[kind]
+    ]
 
 
-def _check(row: Contact, version: int, fields: list[str]) -> None:
-    if version < row.version and row.changes.filter(version__gt=version, field__in=fields).exists():
+def _refuse_unseen(row: Contact, by: User, wanted: Mapping[str, Any]) -> None:
+    """Who may not see the phones and addresses of a contact may not take one's place or take one away."""
+    if not masking.hides(by):
+        return
+    for kind, value in points.primary(row).items():
+        if value and kind in wanted and wanted[kind] != value:
+            raise InvalidValue(_unseen(), field=kind)
+
+
+def _unseen() -> str:
+    return _("You do not see this phone or e-mail, so you cannot replace or remove it. Ask a manager.")
+
+
+def _check(row: Contact, version: int | None, wanted: Mapping[str, Any], by: User) -> None:
+    """Raises Conflict, with both values of each field that somebody else has changed since `version`."""
+    if version is None or version >= row.version:
+        return
+    changed = row.changes.filter(version__gt=version, field__in=list(wanted)).values_list("field", flat=True)
+    if names := sorted(set(changed)):
         raise Conflict(
-            _("Somebody else has just changed this contact. This is how it stands now."), version=row.version
+            _("Somebody else has just changed this contact. This is how it stands now."),
+            version=row.version,
+            conflicts={name: {"present": _present(row, name, by), "yours": _plain(wanted[name])} for name in names},
         )
+
+
+def _present(row: Contact, name: str, by: User) -> Any:
+    """What a field says now, as this user may see it."""
+    if name == "tag":
+        return sorted(row.tags.values_list("name", flat=True))
+    if name in _POINTS:
+        return masking.point(name, points.primary(row)[name], by) or None
+    if name.startswith(ATTRIBUTE):
+        return row.attributes.get(name.removeprefix(ATTRIBUTE))
+    return masking.name(row.name, by) if name == "name" else _plain(getattr(row, name))
+
+
+def _plain(value: Any) -> Any:
+    """As the API writes it."""
+    return value.pk if isinstance(value, Model) else list(value) if isinstance(value, (list, tuple, set)) else value
 
 
 def _name_on_whatsapp(row: Contact) -> str:
@@ -214,19 +266,19 @@ def _name_on_whatsapp(row: Contact) -> str:
 
 def _changes(row: Contact, values: Mapping[str, Any]) -> Changes:
     """What `values` would change of a row, field by field."""
-    found = []
+    pairs: dict[str, tuple[Any, Any]] = {}
     for name, value in values.items():
         if name == "attributes":
             keys = sorted(row.attributes.keys() | value.keys())
-            found += [
-                ContactChange(field=f"{ATTRIBUTE}{key}", before=row.attributes.get(key), after=value.get(key))
-                for key in keys
-            ]
-        elif name == "name":  # a name that is only what WhatsApp says becomes ours
-            found.append(ContactChange(field=name, before=row.name if row.is_name_confirmed else "", after=value))
-        else:
-            found.append(ContactChange(field=name, before=_as_text(getattr(row, name)), after=_as_text(value)))
-    return [change for change in found if change.before != change.after]
+            pairs |= {f"{ATTRIBUTE}{key}": (row.attributes.get(key), value.get(key)) for key in keys}
+        else:  # a name that is only what WhatsApp says becomes ours
+            is_ours = name != "name" or row.is_name_confirmed
+            pairs[name] = (getattr(row, name) if is_ours else "", value)
+    return [
+        ContactChange(field=name, before=_as_text(before), after=_as_text(after))
+        for name, (before, after) in pairs.items()
+        if before != after  # users by their keys: two may have one name
+    ]
 
 
 def _as_text(value: Any) -> Any:

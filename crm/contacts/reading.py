@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from crm.contacts import points
+from crm.contacts import masking, points
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, LifecycleStage
 from crm.contacts.phones import not_a_number, number
@@ -28,6 +28,13 @@ def read(field: str, text: str) -> Any:
     reader = _READERS.get(field)
     if reader is not None:
         return reader(text)
+    return line(text, TEXT_MAX)
+
+
+def name(text: str) -> str:
+    """What a person is called; raises InvalidValue for what `masking` shows instead of a number or an address."""
+    if masking.DOTS in text:
+        raise InvalidValue(_("This name stands for a hidden one. Leave it as it is, or write another."))
     return line(text, TEXT_MAX)
 
 
@@ -131,6 +138,7 @@ def line(text: str, most: int) -> str:
 
 
 _READERS: dict[str, Callable[[str], Any]] = {
+    "name": name,
     "kind": kind,
     "phone": phone,
     "language": language,

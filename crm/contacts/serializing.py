@@ -204,6 +204,10 @@ class ContactSerializer(serializers.ModelSerializer[Contact]):
                     raise serializers.ValidationError(sentence % {"name": name})
         return names
 
+    def validate_name(self, name: str) -> str:
+        """Not what stands for a hidden one."""
+        return str(read_as_kept(reading.name, name))
+
     def validate_phone(self, phone: str | None) -> str | None:
         """The E.164 form."""
         found: str | None = read_as_kept(reading.phone, phone)

@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.models import Exists, ForeignKey, ManyToOneRel, Model, OuterRef, QuerySet, UniqueConstraint
 
+AT_ONCE = 1000  # a tag may be on a million
+
 
 def relations_to(model: type[Model]) -> "Iterator[tuple[type[Model], ForeignKey[Any, Any]]]":
     """Every model with a foreign key to `model`, and the key; also those without a name at this end."""
@@ -37,8 +39,17 @@ def _repoint(rows: QuerySet[Any], name: str, source: Model, target: Model) -> No
     mine = rows.filter(**{name: source})
     for others in _unique_with(rows.model, name):
         theirs = rows.filter(**{name: target}, **{other: OuterRef(other) for other in others})
-        rows.filter(pk__in=list(mine.filter(Exists(theirs)).values_list("pk", flat=True))).delete()
+        _delete(rows, mine.filter(Exists(theirs)))
     mine.update(**{name: target})
+
+
+def _delete(rows: QuerySet[Any], which: QuerySet[Any]) -> None:
+    """A part of `rows`, a bounded number at a time."""
+    ordered = which.order_by("pk").values_list("pk", flat=True)
+    keys = list(ordered[:AT_ONCE])
+    while keys:
+        rows.filter(pk__in=keys).delete()
+        keys = list(ordered.filter(pk__gt=keys[-1])[:AT_ONCE])
 
 
 def _unique_with(model: type[Model], name: str) -> list[list[str]]:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 
+MOST = 1000  # characters of one column, or of each half of a contact's
 _ACCENTS = re.compile("[\u0300-\u036f]")
 
 
@@ -36,8 +37,8 @@ def _lower(char: str) -> str:
 
 
 def search_text(*parts: str | None) -> str:
-    """The folded, space-joined text of all non-empty parts, at most 1,000 characters."""
-    return fold(" ".join(part for part in parts if part))[:1000]
+    """The folded, space-joined text of all non-empty parts, at most MOST characters."""
+    return fold(" ".join(part for part in parts if part))[:MOST]
 
 
 def words_of(text: str) -> list[str]:

@@ -1,8 +1,12 @@
-"""Every contact's phone becomes one of its points, in batches, while others write."""
+"""Every contact's phone becomes one of its points, and its search column says who may look for what; in batches, while
+others write.
+"""
 
 from django.db import migrations, transaction
 
+from crm.contacts import searching
 from crm.contacts.phones import match_key
+from crm.foundation.rows import update_rows
 
 ROWS = 2000
 
@@ -28,8 +32,26 @@ def fill(apps, schema_editor):
             )
 
 
+def refresh_search(apps, schema_editor):
+    contacts, last = apps.get_model("crm", "Contact").objects, 0
+    while True:
+        with transaction.atomic():
+            some = contacts.select_for_update(no_key=True).filter(pk__gt=last).order_by("pk")
+            rows = list(some.prefetch_related("identities", "points")[:ROWS])
+            if not rows:
+                return
+            last = rows[-1].pk
+            for row in rows:
+                values = [point.value for point in row.points.all() if point.until is None]
+                row.search_text = searching.text_of(row, row.identities.all(), values)
+            update_rows(rows, ["search_text"])
+
+
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [("crm", "0015_see_addresses")]
 
-    operations = [migrations.RunPython(fill, migrations.RunPython.noop)]
+    operations = [
+        migrations.RunPython(fill, migrations.RunPython.noop),
+        migrations.RunPython(refresh_search, migrations.RunPython.noop),
+    ]

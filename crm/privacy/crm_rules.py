@@ -22,6 +22,7 @@ from crm.contacts.models import (
     CustomAttribute,
     IdentityValue,
     LifecycleStage,
+    StaleSearch,
     Tag,
 )
 from crm.exchange.models import BulkJob, ExportJob, ImportJob, ImportMapping, ImportRow
@@ -42,7 +43,7 @@ def add() -> None:
     _add_what_happened()
     _add_sweeps()
     rules.impersonal(CustomAttribute, LifecycleStage, Tag, OptOutWord, because="words of the business")
-    rules.impersonal(ImportMapping, DuplicateSearch, because="places in files and tables, not people")
+    rules.impersonal(ImportMapping, DuplicateSearch, StaleSearch, because="places in files and tables, not people")
     rules.impersonal(ApiToken, Invitation, Membership, StaffSession, Team, Tries, User, because="staff")
     rules.impersonal(AuditEntry, because="acts of staff; erasure takes names and values out (`audit.keeping`)")
     rules.impersonal(Processor, because="companies")

@@ -6,12 +6,12 @@ from typing import Any
 
 import phonenumbers
 from django.conf.locale import LANG_INFO
-from django.db.models import Exists, JSONField, Q
-from django.db.models.fields.json import KeyTextTransform, KeyTransform
+from django.db.models import Exists, Q
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy
 
 from crm.consent.models import Consent, Purpose, State
-from crm.contacts import masking, reading
+from crm.contacts import attributes, masking, reading
 from crm.contacts.models import Contact, ContactPoint, ContactTag, CustomAttribute, LifecycleStage, Tag
 from crm.segments.fields import (
     CONTACT,
@@ -125,7 +125,7 @@ def _of_attribute(attribute: CustomAttribute) -> Field:
         CustomAttribute.Type.YES_NO: Type.YES_NO,
     }[CustomAttribute.Type(attribute.type)]
     choices = {choice: choice for choice in attribute.choices}
-    lookup = _kept(attribute.key)
+    lookup = attributes.lookup(attribute.key)
     return Field(
         f"{ATTRIBUTE}{attribute.key}",
         attribute.label,
@@ -137,17 +137,9 @@ def _of_attribute(attribute: CustomAttribute) -> Field:
     )
 
 
-def _kept(key: str) -> Callable[[str, Any], Q]:
-    """Lookups of a value in `Contact.attributes`. Not by keyword: a key may contain what Django takes for a path."""
-
-    def lookup(name: str, value: Any) -> Q:
-        of_key: Any = KeyTransform(key, "attributes", output_field=JSONField())
-        return Q(of_key.get_lookup(name)(of_key, value))
-
-    return lookup
-
-
 def _kept_text(key: str) -> Callable[[str, Any], Q]:
+    """The same of its text."""
+
     def lookup(name: str, value: Any) -> Q:
         of_key: Any = KeyTextTransform(key, "attributes")
         return Q(of_key.get_lookup(name)(of_key, value))

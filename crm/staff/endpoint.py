@@ -161,7 +161,8 @@ class Endpoint:
         own: Any = view.queryset.model
         for name, value in view.kwargs.items():
             model = own if name == "pk" else own._meta.get_field(name).related_model
-            denials.missed(view.request._request, model, pk=value)
+            key = "pk" if model else name  # what is no relation is a column of its own, such as another system's id
+            denials.missed(view.request._request, model or own, **{key: value})
 
     def _is_one_thing(self) -> bool:
         return self.has_etag and bool(getattr(self, "detail", False))

@@ -100,3 +100,61 @@ def test_phones_of_before_become_points_once(factories):
     assert ContactPoint.objects.count() == 2
     assert [(point.value, point.is_primary) for point in points.current(old)] == [("+5511987654321", True)]
     assert points.current(new).count() == 1
+
+
+@pytest.mark.sqlite_too
+def test_searches_of_before_say_who_may_look_for_what(factories):
+    contact = factories.ContactFactory(name="ana@example.com", company="Acme", phone="+34611223344")
+    Contact.objects.update(search_text="ana@example.com acme +34611223344")
+    migration = importlib.import_module("crm.migrations.0016_points_of_phones")
+    migration.refresh_search(apps, None)
+    before = Contact.objects.get(pk=contact.pk).search_text
+    contact.refresh_search_text()
+    assert before == contact.search_text == "acme\x1f+34611223344 ana@example.com"
+
+
+def test_a_phone_too_many_is_said_in_the_form_and_nothing_is_saved(posted, factories):
+    contact = factories.ContactFactory(phone="+34600000000", company="")
+    ContactPoint.objects.bulk_create(
+        ContactPoint(contact=contact, kind="phone", value=f"+346000000{number}", match_key=f"346000000{number}")
+        for number in range(10, 29)
+    )
+    more = {"points-TOTAL_FORMS": "21", "points-20-kind": "phone", "points-20-value": "+34600000099"}
+    answer = posted(of(contact), company="Acme", **more)
+    assert answer.status_code == 200
+    assert "too many of them" in answer.content.decode()
+    contact.refresh_from_db()
+    assert (contact.company, points.current(contact).count()) == ("", 20)
+    assert posted(of(contact), **more, **{"points-1-DELETE": "on"}).status_code == 302
+    assert points.current(contact).count() == 20
+
+
+@pytest.mark.sqlite_too
+def test_a_refusal_after_the_checks_is_a_message_and_nothing_is_half_saved(posted, factories, monkeypatch):
+    contact = factories.ContactFactory(phone="+34600000000", external_id=None)
+    factories.ContactFactory(external_id="P-1")
+    monkeypatch.setattr(Contact, "validate_constraints", lambda *_, **__: None)  # the other is made a moment later
+    more = {"points-TOTAL_FORMS": "2", "points-1-kind": "phone", "points-1-value": "+34600000099"}
+    answer = posted(of(contact), company="Half", external_id="P-1", **more)
+    assert answer.status_code == 302
+    assert "Another contact has this external id already." in [str(one) for one in answer.wsgi_request._messages]
+    contact.refresh_from_db()
+    assert contact.company != "Half"
+    assert points.current(contact).count() == 1
+
+
+def test_the_page_hides_addresses_from_who_may_not_see_them(admin, posted, factories, monkeypatch):
+    identity = factories.IdentityFactory(wa_id="34611223344", username="34611223345", profile_name="34611223346")
+    identity.former_values.create(field="wa_id", value="34611223347", match_key="x", until=identity.last_seen_at)
+    contact = identity.contact
+    profile.write(
+        contact, by=factories.UserFactory(), name="34611223348", phone="+34611223344", email="ana@example.com"
+    )
+    monkeypatch.setattr("crm.contacts.masking.hides", lambda user=None: True)
+    page = admin.get(of(contact)).content.decode()
+    assert "6112233" not in page
+    assert "ana@" not in page
+    assert posted(of(contact), company="Acme").status_code == 302
+    contact.refresh_from_db()
+    assert (contact.company, contact.name, contact.phone) == ("Acme", "34611223348", "+34611223344")
+    assert points.primary(contact)["email"] == "ana@example.com"

@@ -127,3 +127,45 @@ def test_a_manager_who_looks_as_a_restricted_agent_sees_what_they_see(restricted
     client.force_login(manager)
     client.post(reverse("desk:view-as"), {"user": restricted.pk})
     assert number_hidden(client.get(reverse("desk:panel", args=[conversation.pk])).content.decode())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "(+34) 611223344", "tel:+34611223344", "Tel. 611 223 344", "+34·611·223·344", "611223344 📱",
+        "\uff0b\uff13\uff14\uff16\uff11\uff11\uff12\uff12\uff13\uff13", "\u0666\u0661\u0661\u0662\u0662\u0663\u0663",
+    ],
+)  # fmt: skip
+def test_a_number_in_any_dress_is_one(restricted, name):
+    assert masking.DOTS in masking.name(name, restricted)
+    assert masking.name(name, UserFactory()) == name
+
+
+def test_an_address_in_wide_letters_is_one_and_words_are_none(restricted):
+    assert masking.name("\uff41na\uff20example.com", restricted) == "a•••@e•••.com"
+    for name in ("Telma 611223344", "Ana 611223344", "2 caminos", "R2-D2", "Route 66 📱"):
+        assert masking.name(name, restricted) == name
+
+
+@pytest.mark.sqlite_too
+def test_pieces_of_a_name_that_is_an_address_find_nobody(restricted):
+    called = ConversationFactory(identity__contact__phone=None, assignee=restricted).contact
+    profile.write(called, by=UserFactory(manager=True), name=EMAIL, company="Acme")
+    for text in ("ana@", "example", "ana@example.co"):
+        assert not Contact.objects.search(text, restricted).exists(), text
+        assert Contact.objects.search(text, UserFactory()).exists()
+    assert list(Contact.objects.search("acme", restricted)) == [called]
+
+
+def test_the_inbox_offers_no_way_to_end_what_one_does_not_see(restricted, conversation):
+    contact = conversation.contact
+    further = profile.add_point(contact, "phone", "+34611223355", by=UserFactory())
+    client = Client()
+    client.force_login(restricted)
+    panel = client.get(reverse("desk:panel", args=[conversation.pk])).content.decode()
+    assert "point-off" not in panel
+    for act in ("off", "first"):
+        answer = client.post(reverse("desk:contact-points", args=[conversation.pk]), {act: further.pk})
+        assert answer.status_code == 422
+    client.force_login(UserFactory(manager=True))
+    assert "point-off" in client.get(reverse("desk:panel", args=[conversation.pk])).content.decode()
