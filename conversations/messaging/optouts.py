@@ -36,6 +36,8 @@ def hear(messages: Sequence[Message]) -> None:
         meaning = BUTTONS.get(_button(message)) or optout.meaning_of(words, message.conversation.contact.language, own)
         if meaning == ASK:
             _ask(message, words)
+        elif meaning == START and _stands(message) != State.WITHDRAWN:
+            continue  # "alta" of who has never left may be about anything
         elif meaning in STATES:
             _note(message, STATES[meaning], words)
         elif meaning:
@@ -47,10 +49,14 @@ def _button(message: Message) -> str:
     return key if isinstance(key, str) else ""
 
 
+def _stands(message: Message) -> str:
+    return ledger.state_of(message.conversation.contact, Purpose.MARKETING)
+
+
 def _note(message: Message, state: State, words: str) -> None:
     conversation = message.conversation
     contact, is_button = conversation.contact, message.kind == "button_reply"
-    before = ledger.state_of(contact, Purpose.MARKETING)
+    before = _stands(message)
     ledger.record(
         contact,
         purpose=Purpose.MARKETING,
@@ -61,7 +67,7 @@ def _note(message: Message, state: State, words: str) -> None:
         evidence={"message": message.pk, "text": message.text[: optout.LONGEST_TEXT]},
         at=message.sort_at,
     )
-    if ledger.state_of(contact, Purpose.MARKETING) != state or before == state:
+    if _stands(message) != state or before == state:
         return  # overtaken by something newer, or nothing new
     events.record(conversation, f"consent_{state}")
     answers = optout.answers_for(contact.language, words)
@@ -70,10 +76,10 @@ def _note(message: Message, state: State, words: str) -> None:
 
 def _ask(message: Message, words: str) -> None:
     conversation = message.conversation
-    if ledger.state_of(conversation.contact, Purpose.MARKETING) == State.WITHDRAWN:
+    if _stands(message) == State.WITHDRAWN:
         return
     since = clock.now() - ASKED_ONCE_IN
-    if conversation.messages.filter(direction="out", kind="buttons", sort_at__gte=since).exists():
+    if conversation.events.filter(kind="consent_asked", created_at__gte=since).exists():
         return
     answers = optout.answers_for(conversation.contact.language, words)
     buttons = ((STOP_BUTTON, answers.yes), (KEEP_BUTTON, answers.no))

@@ -7,6 +7,7 @@ two words of one moment the withdrawal counts, and what an import says never und
 import contextlib
 import datetime as dt
 import itertools
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -35,6 +36,8 @@ AT_WHATSAPP = (Source.WHATSAPP, Source.PROVIDER)
 BY_OTHERS = (Source.AGENT, Source.API)
 # What staff and programs write down one by one; the rest is news, or told by the act that caused it.
 AUDITED = (*BY_OTHERS, Source.FORM)
+# What the person says themselves.
+BY_PERSON = (Source.KEYWORD, Source.BUTTON, Source.WHATSAPP)
 # The same news may come several times, always with its own time.
 REPEATED = (Source.WHATSAPP, Source.PROVIDER, Source.KEYWORD, Source.BUTTON, Source.IMPORT)
 
@@ -77,7 +80,7 @@ def record(
     if known is not None:
         return known
     standing = _standing(event)
-    _check(event, standing)
+    _check(event, standing, _heard([event] if standing else []))
     event.save(force_insert=True)
     before = standing.state if standing else ""
     if _settle(event, standing):
@@ -103,7 +106,7 @@ def record_many(events: Sequence[ConsentEvent]) -> None:
     statements. Raises OnlyThePerson, and IntegrityError if somebody else hears of one of these people at this moment:
     then nothing of it counts.
     """
-    told, stands = _told(events), _all_standing(events)
+    told, stands, heard = _told(events), _all_standing(events), _heard(events)
     fresh: list[ConsentEvent] = []
     counting: list[tuple[ConsentEvent, str]] = []
     moved: dict[Place, Consent] = {}
@@ -114,8 +117,9 @@ def record_many(events: Sequence[ConsentEvent]) -> None:
                 continue
             told.add(word)
         standing = stands.get(_place(event))
-        _check(event, standing)
+        _check(event, standing, heard)
         fresh.append(event)
+        heard[_place(event)].append(event)
         if standing is not None and _weight(event) <= _weight(standing.event):
             continue
         counting.append((event, standing.state if standing else ""))
@@ -223,8 +227,8 @@ def refresh_many(places: Collection[Place]) -> None:
 
 
 def note_addresses(given: list[Given]) -> None:
-    """Contacts have been given addresses: one on the list is withdrawn at once, and who has withdrawn stays so by
-    every address.
+    """Contacts have been given addresses: one on the list is withdrawn at once, whatever they said before, and who has
+    withdrawn stays so by every address.
     """
     pairs = [
         (address, one.contact)
@@ -234,15 +238,16 @@ def note_addresses(given: list[Given]) -> None:
     ]
     listed = suppression.found(address for address, _contact in pairs)
     for row, contact in ((row, contact) for address, contact in pairs for row in listed.get(address, ())):
-        if state_of(contact, row.purpose, row.channel) != State.WITHDRAWN:
+        said = Consent.objects.filter(contact=contact, channel=row.channel, purpose=row.purpose).first()
+        if said is None or said.state != State.WITHDRAWN:
             record(
                 contact, purpose=row.purpose, state=State.WITHDRAWN, source=Source.SUPPRESSED, channel=row.channel,
-                evidence={"reason": row.reason}, at=row.at,
+                evidence={"reason": row.reason}, at=max(row.at, said.since) if said else row.at,
             )  # fmt: skip
     refused = Consent.objects.filter(contact__in={contact for _address, contact in pairs}, state=State.WITHDRAWN)
-    for said in refused.select_related("event"):
-        theirs = [address for address, contact in pairs if contact.pk == said.contact_id]
-        suppression.put(theirs, said.purpose, reason=said.event.source)
+    for no in refused.select_related("event"):
+        theirs = [address for address, contact in pairs if contact.pk == no.contact_id]
+        suppression.put(theirs, no.purpose, reason=_reason(no.event))
 
 
 def _known(event: ConsentEvent) -> ConsentEvent | None:
@@ -275,14 +280,34 @@ def _standing(event: ConsentEvent) -> Consent | None:
     return rows.filter(contact=event.contact_id, channel=event.channel, purpose=event.purpose).first()
 
 
-def _check(event: ConsentEvent, standing: Consent | None) -> None:
-    if event.state != State.GRANTED or event.source not in BY_OTHERS or standing is None:
+def _heard(events: Sequence[ConsentEvent]) -> defaultdict[Place, list[ConsentEvent]]:
+    """What these people said before, if anything here is for others to say; with room for what comes."""
+    found: defaultdict[Place, list[ConsentEvent]] = defaultdict(list)
+    asking = {event.contact_id for event in events if event.state == State.GRANTED and event.source in AUDITED}
+    if asking:
+        for one in ConsentEvent.objects.filter(contact__in=asking):
+            found[_place(one)].append(one)
+    return found
+
+
+def _check(event: ConsentEvent, standing: Consent | None, heard: Mapping[Place, Sequence[ConsentEvent]]) -> None:
+    """Others do not bring back who, when they last spoke of it themselves, stopped in WhatsApp itself."""
+    if event.state != State.GRANTED or event.source not in AUDITED or standing is None:
         return
-    by = standing.event
-    if standing.state == State.WITHDRAWN and {by.source, by.evidence.get("reason")} & set(AT_WHATSAPP):
+    words = heard.get(_place(event), ()) if standing.state == State.WITHDRAWN else ()
+    stops = [one.at for one in words if one.state == State.WITHDRAWN and _reason(one) in AT_WHATSAPP]
+    last = max((at for at in stops if at <= event.at), default=None)
+    own = (one.at for one in words if one.state == State.GRANTED and one.source in BY_PERSON)
+    if last is not None and not any(at > last for at in own):
         raise OnlyThePerson(
             _("This person has stopped these messages in WhatsApp itself. Only they can allow them again, there.")
         )
+
+
+def _reason(event: ConsentEvent) -> str:
+    """Where a word comes from in the end: of what the suppression list said, that by which it was put there."""
+    first = event.evidence.get("reason") if event.source == Source.SUPPRESSED else ""
+    return str(first or event.source)
 
 
 def _settle(event: ConsentEvent, standing: Consent | None) -> bool:
@@ -314,7 +339,7 @@ def _weight(event: ConsentEvent) -> tuple[bool, dt.datetime, bool]:
 def _tell(counting: Sequence[tuple[ConsentEvent, str]]) -> None:
     """Whoever has to know of events that count, each with the state before it."""
     for event, before in counting:
-        if event.source in BY_OTHERS:
+        if event.source in AUDITED:
             log.record(
                 f"consent_{event.state}", event.contact, by=event.by,
                 changes={str(event.purpose): [before, event.state]},
@@ -328,13 +353,13 @@ def _tell(counting: Sequence[tuple[ConsentEvent, str]]) -> None:
 def _list(events: Sequence[ConsentEvent]) -> None:
     """The suppression list follows where people stand."""
     heard = sorted((event for event in events if _weight(event)[0]), key=lambda one: (one.channel, one.purpose))
-    for (channel, purpose, state, source), some in itertools.groupby(heard, key=_kind):
+    for (channel, purpose, state, reason), some in itertools.groupby(heard, key=_kind):
         addresses = suppression.addresses_of_all({event.contact for event in some}, channel)
         if state == State.WITHDRAWN:
-            suppression.put(addresses, purpose, reason=source)
+            suppression.put(addresses, purpose, reason=reason)
         else:
             suppression.lift(addresses, purpose)
 
 
 def _kind(event: ConsentEvent) -> tuple[str, str, str, str]:
-    return event.channel, event.purpose, event.state, event.source
+    return event.channel, event.purpose, event.state, _reason(event)

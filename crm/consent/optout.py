@@ -76,14 +76,6 @@ def meaning_of(folded: str, language: str, own: Own) -> str:
     return _said(_lookup(FALLBACK, folded, own))
 
 
-def read(text: str, language: str) -> str:
-    """The meaning of one text: `meaning_of` with its look-up."""
-    if not is_candidate(text):
-        return ""
-    folded = fold(text)
-    return meaning_of(folded, language, own_words([folded])) if folded else ""
-
-
 def answers_for(language: str, folded: str = "") -> Answers:
     """Our own sentences in the writer's language; where it is not known, in that of the word they wrote, else in the
     business's.

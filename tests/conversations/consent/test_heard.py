@@ -121,6 +121,24 @@ def test_an_ambiguous_word_asks_with_two_buttons_once_a_day(inbox):
     assert happened() == ["consent_asked"]
 
 
+def test_a_question_of_ours_about_something_else_is_not_this_one(inbox, factories):
+    write(inbox, "hola")
+    factories.MessageFactory(conversation=Message.objects.get().conversation, outbound=True, kind="buttons")
+    write(inbox, "parar", number=2)
+    assert happened() == ["consent_asked"]
+
+
+@pytest.mark.parametrize("words", ["Alta", "darme de alta", "START"])
+def test_who_has_not_stopped_starts_nothing(inbox, words):
+    write(inbox, words)
+    assert not ConsentEvent.objects.exists()
+    assert ours() == []
+    say_yes = {"purpose": "marketing", "state": "granted", "source": "form"}
+    ledger.record(ana(), **say_yes)
+    write(inbox, words, number=2)
+    assert (ConsentEvent.objects.count(), ours()) == (1, [])
+
+
 def test_the_pressed_button_counts(inbox):
     write(inbox, "parar")
     press(inbox, optouts.STOP_BUTTON, SPANISH.yes)

@@ -76,7 +76,7 @@ def test_old_news_change_nothing(contact):
 EVENTS = st.lists(
     st.tuples(
         st.sampled_from(["granted", "withdrawn"]),
-        st.sampled_from(["form", "keyword", "import", "whatsapp", "merge"]),
+        st.sampled_from(["button", "keyword", "import", "whatsapp", "merge"]),
         st.integers(0, 3),
         st.sampled_from(["marketing", "utility"]),
     ),

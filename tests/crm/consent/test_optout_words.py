@@ -76,9 +76,10 @@ def test_the_businesss_languages_are_a_setting(settings):
 def test_managers_words_come_before_ours(db):
     OptOutWord.objects.create(language="es", text="Chao promos", folded=optout.fold("Chao promos"), meaning="stop")
     OptOutWord.objects.create(language="es", text="Alta", folded="alta", meaning="nothing")
-    assert optout.read("¡CHAO PROMOS!", "es") == "stop"
-    assert optout.read("alta", "es") == ""
-    assert optout.read("alta", "ca") == "start"
+    own = optout.own_words([optout.fold("¡CHAO PROMOS!"), "alta"])
+    assert meaning("¡CHAO PROMOS!", own=own) == "stop"
+    assert meaning("alta", own=own) == ""
+    assert meaning("alta", "ca", own) == "start"
 
 
 @given(st.text(max_size=80))
