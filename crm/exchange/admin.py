@@ -23,6 +23,7 @@ from crm.exchange.import_pages import ImportJobAdmin
 from crm.exchange.models import BulkJob, ExportJob
 from crm.exchange.pages import JobPages, counted
 from crm.foundation.errors import Refusal
+from crm.foundation.streaming import Streamed
 from crm.staff.models import User
 
 __all__ = ["BulkJobAdmin", "ExportJobAdmin", "ImportJobAdmin"]
@@ -117,7 +118,7 @@ class ExportJobAdmin(ForSelection):
         view = self.admin_site.admin_view(require_GET(self.file_view))
         return [path("files/<slug:secret>/", view, name="crm_exportjob_file"), *super().get_urls()]
 
-    def file_view(self, request: HttpRequest, secret: str) -> HttpResponse:
+    def file_view(self, request: HttpRequest, secret: str) -> Streamed:
         """The file, for who had it made, in time; for everybody else there is none."""
         user: Any = request.user
         return exporter.download(exporter.found(secret, user), user)

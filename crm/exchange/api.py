@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse
 from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
@@ -16,9 +15,10 @@ from rest_framework.response import Response
 from crm.contacts.of_contact import ID_PATTERN
 from crm.exchange import fields, importer, jobs
 from crm.exchange.models import ImportJob, ImportRow
-from crm.exchange.report import hand_out
+from crm.exchange.report import covered, hand_out
 from crm.foundation.paging import NewestFirstCursor
 from crm.foundation.parsing import BodyTooLarge, JSONBody
+from crm.foundation.streaming import Streamed
 from crm.staff.endpoint import Endpoint, user_of
 
 MULTIPART_OVERHEAD = 64 * 1024
@@ -57,6 +57,11 @@ class ImportSerializer(serializers.ModelSerializer[ImportJob]):
         """Empty before the dry run."""
         return dict(job.counts)
 
+    def to_representation(self, instance: ImportJob) -> dict[str, Any]:
+        """A file without headers has somebody's number in their place."""
+        shown = super().to_representation(instance)
+        return shown | {"headers": [covered(one, self.context["request"].user) for one in instance.headers]}
+
     def update(self, instance: ImportJob, validated_data: dict[str, Any]) -> ImportJob:
         """What is sent replaces what was; a dry run is forgotten."""
         return importer.configure(
@@ -77,6 +82,11 @@ class ImportRowSerializer(serializers.ModelSerializer[ImportRow]):
         model = ImportRow
         fields = ("number", "outcome", "contact", "reason", "is_committed", "is_undone")
         read_only_fields = fields
+
+    def to_representation(self, instance: ImportRow) -> dict[str, Any]:
+        """A reason may quote the cell."""
+        shown = super().to_representation(instance)
+        return shown | {"reason": covered(instance.reason, self.context["request"].user)}
 
 
 class LastRowFirst(NewestFirstCursor):
@@ -164,10 +174,10 @@ class ImportViewSet(
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
-    def report(self, request: Request, pk: str) -> HttpResponse:
+    def report(self, request: Request, pk: str) -> Streamed:
         """All rows with what became of them, as CSV."""
-        body = hand_out(self.get_object(), user_of(request))
-        return HttpResponse(body, content_type="text/csv; charset=utf-8")
+        pieces = hand_out(self.get_object(), user_of(request))
+        return Streamed(pieces, content_type="text/csv; charset=utf-8")
 
     @extend_schema(responses={200: FIELDS})
     @action(detail=False, methods=["get"], pagination_class=None, filter_backends=[])

@@ -115,7 +115,7 @@ def checked_mapping(raw: Any, headers: Sequence[str]) -> dict[str, str]:
     for key, name in sorted((str(key), str(name or "")) for key, name in raw.items()):
         if not name:
             continue
-        if not (key.isascii() and key.isdigit() and len(key) < 4 and int(key) < len(headers)):
+        if not is_column(key, headers):
             problems[key[:10]] = _("The file has no such column.")
         elif name not in known:
             problems[key] = _("There is no field “%(name)s” that could be imported.") % {"name": name[:50]}
@@ -128,6 +128,11 @@ def checked_mapping(raw: Any, headers: Sequence[str]) -> dict[str, str]:
     if problems:
         raise BadMapping(problems)
     return found
+
+
+def is_column(key: str, headers: Sequence[str]) -> bool:
+    """Whether it is the number of one of these columns."""
+    return key.isascii() and key.isdigit() and len(key) < 4 and int(key) < len(headers)
 
 
 def checked_options(raw: Any, layout: Mapping[str, Any], mapping: Mapping[str, str] | None = None) -> dict[str, Any]:

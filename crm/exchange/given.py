@@ -69,15 +69,15 @@ class Reader:
         self.width = 0
 
     def chunks(self, size: int, *, after: int = 0) -> Iterator[list[Given]]:
-        """The rows, so many at a time; raises FileProblem."""
+        """The rows, so many at a time, with empty lists for those that are passed over; raises FileProblem."""
         rows = tables.records(self.path, self.options)
         header = next(rows, None)
         if header is None:
             raise tables.FileProblem(_("The file is empty. Choose another one."))
         self.width = len(header[1])
         given = (self.read(number, cells_) for number, cells_ in rows)
-        for chunk in itertools.batched((one for one in given if one.number > after), size):
-            yield list(chunk)
+        for chunk in itertools.batched(given, size):
+            yield [one for one in chunk if one.number > after]
 
     def read(self, number: int, row: list[str]) -> Given:
         """One row."""

@@ -24,8 +24,9 @@ from crm.contacts.models import Tag
 from crm.exchange import cells, fields, importer, tables
 from crm.exchange.models import ImportJob, ImportRow
 from crm.exchange.pages import JobPages, counted
-from crm.exchange.report import hand_out
+from crm.exchange.report import covered, hand_out
 from crm.foundation.errors import Refusal
+from crm.foundation.streaming import Streamed
 
 ROWS_SHOWN = 100
 Step, State = ImportJob.Step, ImportJob.State
@@ -115,7 +116,7 @@ class ImportJobAdmin(JobPages):
         columns = [
             {
                 "number": number,
-                "header": header or "—",
+                "header": covered(header, user) or "—",
                 "samples": [cells.plain(row[number])[:60] if number < len(row) else "" for row in samples],
                 "field": job.mapping.get(str(number), ""),
                 "problem": problems.get(str(number), ""),
@@ -149,6 +150,9 @@ class ImportJobAdmin(JobPages):
         if after.isascii() and after.isdigit() and len(after) < 10:
             rows = rows.filter(number__gt=int(after))
         found = list(rows[: ROWS_SHOWN + 1])
+        user: Any = request.user
+        for row in found:
+            row.reason = covered(row.reason, user)
         context = {
             **self.admin_site.each_context(request),
             "title": job.file_name,
@@ -162,12 +166,12 @@ class ImportJobAdmin(JobPages):
         }
         return render(request, "admin/exchange/rows.html", context)
 
-    def report_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def report_view(self, request: HttpRequest, pk: int) -> Streamed:
         """As a file."""
         job, outcome = self.job(request, pk, "view"), request.GET.get("outcome", "")
         user: Any = request.user
         chosen = outcome if outcome in ImportRow.Outcome.values else ""
-        response = HttpResponse(hand_out(job, user, chosen), content_type="application/octet-stream")
+        response = Streamed(hand_out(job, user, chosen), content_type="application/octet-stream")
         response["Content-Disposition"] = content_disposition_header(True, f"import-{job.pk}-report.csv") or ""
         response["X-Content-Type-Options"] = "nosniff"
         return response

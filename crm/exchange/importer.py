@@ -9,6 +9,7 @@ import structlog
 from django.conf import settings
 from django.core.files.base import File
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from crm.audit import log as audit
@@ -140,6 +141,10 @@ def _check(job: ImportJob, by: User) -> Iterator[None]:
         yield
     counts, tags = dict(job.counts), _tag_names(job)
     for chunk in _chunks(job):
+        if not chunk:
+            jobs.advance(job)
+            yield
+            continue
         decided = matching.decide(chunk, job, tags=tags)
         counts = _counted(counts, decided)
         with transaction.atomic():
@@ -153,6 +158,10 @@ def _commit(job: ImportJob, by: User) -> Iterator[None]:
     tags, own = {tag.name.casefold(): tag for tag in Tag.objects.all()}, _tag_names(job)
     counts = dict(job.counts)
     for chunk in _chunks(job):
+        if not chunk:
+            jobs.advance(job)
+            yield
+            continue
         for attempt in range(1, TRIES + 1):
             try:
                 with transaction.atomic():
@@ -203,9 +212,7 @@ def _read_headers(job: ImportJob) -> None:
 
 def _names_none(mapping: Any, job: ImportJob) -> bool:
     """Whether what was chosen for the columns was for the ones as they were read before."""
-    return isinstance(mapping, Mapping) and any(
-        not str(key).isdigit() or int(key) >= len(job.headers) for key in mapping
-    )
+    return isinstance(mapping, Mapping) and any(not fields.is_column(str(key), job.headers) for key in mapping)
 
 
 def _locked(job: ImportJob, *allowed: str) -> ImportJob:
@@ -237,4 +244,4 @@ def _not_now() -> jobs.NoLonger:
     return jobs.NoLonger(_("This import is not at that step (any more). Look at it again."))
 
 
-LINE = jobs.Line("imports", ImportJob, steps)
+LINE = jobs.Line("imports", ImportJob, steps, alone=Q(step__in=(Step.COMMIT, Step.UNDO)))

@@ -90,10 +90,14 @@ def hand_out(job: Job, *, by: User, what: str) -> None:
 
 
 class Line:
-    """The drain of one kind of job: the oldest first, a few seconds each round."""
+    """The drain of one kind of job: the oldest first, a few seconds each round. `alone`: of these no two run at once,
+    whatever the number of workers.
+    """
 
-    def __init__(self, kind: str, model: type[Job], steps: Callable[[Any], Iterator[None]]) -> None:
-        self.kind, self.model, self.steps = kind, model, steps
+    def __init__(
+        self, kind: str, model: type[Job], steps: Callable[[Any], Iterator[None]], alone: Q | None = None
+    ) -> None:
+        self.kind, self.model, self.steps, self.alone = kind, model, steps, alone
         self._job: Job | None = None
         self._running: Iterator[None] | None = None
 
@@ -147,12 +151,21 @@ class Line:
 
     @in_transaction
     def _claim(self) -> Job | None:
-        rows = self._waiting().select_for_update(of=("self",), skip_locked=True)
+        rows = self._waiting()
+        if self.alone is not None and self._is_taken():
+            rows = rows.exclude(self.alone)
+        rows = rows.select_for_update(of=("self",), skip_locked=True)
         job: Job | None = rows.order_by("pk").first()
         if job is not None:
             job.state, job.lease_token, job.lease_until = State.RUNNING, uuid.uuid4().hex, clock.real() + LEASE
             job.save(update_fields=["state", "lease_token", "lease_until"])
         return job
+
+    def _is_taken(self) -> bool:
+        """Whether one of those that run alone is running; whoever asks at the same moment waits for our answer."""
+        lone = self.model._default_manager.filter(self.alone, state__in=OPEN)
+        list(lone.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
+        return lone.filter(state=State.RUNNING, lease_until__gte=clock.real()).exists()
 
     def _fail(self, job: Job, sentence: str) -> None:
         self._let_go()

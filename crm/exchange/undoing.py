@@ -1,7 +1,6 @@
 """Taking an import back: new contacts go, changed values become what they were, wherever nobody has been since."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -9,17 +8,17 @@ from django.utils.translation import gettext as _
 
 from crm.consent import ledger
 from crm.consent.models import Consent, ConsentEvent, State
-from crm.contacts.models import Contact, ContactChange, ContactPoint, ContactTag
+from crm.contacts.models import Contact, ContactChange, ContactPoint, ContactTag, LifecycleStage
 from crm.contacts.profile import ATTRIBUTE, contact_changed
 from crm.exchange import jobs
 from crm.exchange.models import ImportJob, ImportRow
-from crm.exchange.writing import WRITTEN
+from crm.exchange.writing import WRITTEN, reason_of
 from crm.foundation.rows import update_rows
 from crm.staff.models import User
 
 # What may hang on a contact that an import made and nobody has used since.
 OWN = ("crm.contactpoint", "crm.contacttag", "crm.consent", "crm.consentevent", "crm.importrow", "crm.segmentmember",
-       "crm.duplicatepair")  # fmt: skip
+       "crm.duplicatepair", "crm.accesslogentry")  # fmt: skip
 
 
 def undo(job: ImportJob, by: User) -> Iterator[None]:
@@ -51,7 +50,8 @@ def _take_back(rows: Sequence[ImportRow], job: ImportJob, by: User) -> None:
             row.contact_id = None
     _forget_grants(list(contacts), job)
     _delete(gone)
-    _restore([(row, contacts[row.contact_id or 0]) for row in rows if row.before and row.contact_id in contacts], by)
+    told = [(row, contacts[row.contact_id or 0]) for row in rows if row.before and row.contact_id in contacts]
+    _restore(told, job, by)
     for row in rows:
         row.is_undone = True
     update_rows(rows, ["is_undone", "reason", "contact"])
@@ -92,16 +92,15 @@ def _delete(contacts: Sequence[Contact]) -> None:
             Contact.objects.filter(pk__in=[contact.pk for contact in contacts]).delete()
 
 
-def _restore(rows: Sequence[tuple[ImportRow, Contact]], by: User) -> None:
+def _restore(rows: Sequence[tuple[ImportRow, Contact]], job: ImportJob, by: User) -> None:
     """Changed contacts: what still is as the import wrote it becomes what it was."""
-    tagged, pointed = _tags_of(rows), _points_of(rows)
+    tagged, pointed = _tags_of(rows, job), _points_of(rows)
+    stages = {stage.pk: stage.name for stage in LifecycleStage.objects.all()}
     history: list[ContactChange] = []
     for row, contact in rows:
         before: dict[str, Any] = row.before or {}
         changes: list[ContactChange] = []
-        kept = [
-            name for name, (old, new) in before["values"].items() if not _set_back(contact, name, old, new, changes)
-        ]
+        kept = _set_back(contact, before["values"], stages, changes)
         attributes = dict(contact.attributes)
         for key, (old, new) in before["attributes"].items():
             if attributes.get(key) != new:
@@ -111,7 +110,7 @@ def _restore(rows: Sequence[tuple[ImportRow, Contact]], by: User) -> None:
             attributes = {name: value for name, value in attributes.items() if name != key}
             attributes |= {} if old is None else {key: old}
         contact.attributes = attributes
-        changes += _without_points(contact, [pointed[contact.pk, *one] for one in map(tuple, before["points"])])
+        changes += _without_points(contact, [pointed.get((contact.pk, key)) for key in before["points"]])
         for name in before["tags"]:
             link = tagged.get((contact.pk, name))
             if link is not None:
@@ -131,31 +130,37 @@ def _restore(rows: Sequence[tuple[ImportRow, Contact]], by: User) -> None:
         contact_changed.send(Contact, contact=contact)
 
 
-def _set_back(contact: Contact, name: str, old: Any, new: Any, changes: list[ContactChange]) -> bool:
-    """Whether a column was as the import left it."""
-    attribute = "stage_id" if name == "stage" else name
-    if getattr(contact, attribute) != new:
-        return False
-    shown = str(contact.stage) if name == "stage" else new
-    setattr(contact, attribute, old)
-    if name != "is_name_confirmed":
-        after = str(contact.stage) if name == "stage" and contact.stage else None if name == "stage" else old
-        changes.append(ContactChange(field=name, before=shown, after=after))
-    return True
+def _set_back(
+    contact: Contact, values: Mapping[str, Any], stages: Mapping[int, str], changes: list[ContactChange]
+) -> list[str]:
+    """The columns that are as the import left them get what they had; the others are returned."""
+    kept = []
+    for name, (old, new) in values.items():
+        attribute, is_stage = ("stage_id", True) if name == "stage" else (name, False)
+        if name == "is_name_confirmed":
+            continue
+        if getattr(contact, attribute) != new or (is_stage and old not in (None, *stages)):
+            kept.append(name)
+            continue
+        setattr(contact, attribute, old)
+        shown = [stages.get(one) for one in (new, old)] if is_stage else [new, old]
+        changes.append(ContactChange(field=name, before=shown[0], after=shown[1]))
+    if "name" in values and "name" not in kept:
+        contact.is_name_confirmed = values["is_name_confirmed"][0]
+    return kept
 
 
-def _tags_of(rows: Sequence[tuple[ImportRow, Contact]]) -> dict[tuple[int, str], ContactTag]:
+def _tags_of(rows: Sequence[tuple[ImportRow, Contact]], job: ImportJob) -> dict[tuple[int, str], ContactTag]:
+    """Those that the import put on, and nobody again since."""
     keys = [contact.pk for row, contact in rows if (row.before or {}).get("tags")]
-    links = ContactTag.objects.filter(contact__in=keys).select_related("tag")
+    links = ContactTag.objects.filter(contact__in=keys, reason=reason_of(job)).select_related("tag")
     return {(link.contact_id, link.tag.name.casefold()): link for link in links}
 
 
-def _points_of(rows: Sequence[tuple[ImportRow, Contact]]) -> dict[tuple[int, str, str], ContactPoint | None]:
-    keys = [contact.pk for row, contact in rows if (row.before or {}).get("points")]
-    found: dict[tuple[int, str, str], ContactPoint | None] = defaultdict(lambda: None)
-    for point in ContactPoint.objects.filter(contact__in=keys, until=None):
-        found[point.contact_id, point.kind, point.match_key] = point
-    return found
+def _points_of(rows: Sequence[tuple[ImportRow, Contact]]) -> dict[tuple[int, int], ContactPoint]:
+    """Those that the import added."""
+    keys = [key for row, _contact in rows for key in (row.before or {}).get("points", [])]
+    return {(point.contact_id, point.pk): point for point in ContactPoint.objects.filter(pk__in=keys, until=None)}
 
 
 def _without_points(contact: Contact, points: Iterable[ContactPoint | None]) -> list[ContactChange]:

@@ -1,6 +1,7 @@
 """Rows of a file become contacts: few statements for many rows, with the records that a person's change leaves."""
 
 import datetime as dt
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,14 +33,19 @@ def write(decisions: Sequence[Decision], job: ImportJob, by: User, tags: dict[st
     changed = [one for one in decisions if one.outcome == Outcome.UPDATE]
     before = {one.given.number: _before(one) for one in changed}
     _make(fresh, by)
-    history = _change(changed, by)
-    _tag([*fresh, *changed], history, by, tags, f"{REASON} {job.pk}")
+    history = _change(changed, by, before)
+    _tag([*fresh, *changed], history, by, tags, reason_of(job))
     _store_changed(changed, history, by)
     _consent([*fresh, *changed], job, by)
     _note_rows(decisions, job, before)
     for one in changed:
         if one.contact is not None:
             contact_changed.send(Contact, contact=one.contact)
+
+
+def reason_of(job: ImportJob) -> str:
+    """What stands at the tags that it put on."""
+    return f"{REASON} {job.pk}"
 
 
 def note(decisions: Sequence[Decision], job: ImportJob) -> None:
@@ -59,7 +65,7 @@ def _make(fresh: Sequence[Decision], by: User) -> None:
     _add_points(fresh, by, clock.now())
 
 
-def _add_points(decisions: Sequence[Decision], by: User, at: dt.datetime) -> None:
+def _add_points(decisions: Sequence[Decision], by: User, at: dt.datetime) -> list[ContactPoint]:
     made = [
         ContactPoint(
             contact=one.contact, kind=kind, value=value, match_key=points.key_of(kind, value), is_primary=is_primary,
@@ -70,10 +76,11 @@ def _add_points(decisions: Sequence[Decision], by: User, at: dt.datetime) -> Non
     ]  # fmt: skip
     ContactPoint.objects.bulk_create(made)
     addresses.tell(addresses.Given(point.contact, point.value) for point in made if point.kind == points.PHONE)
+    return made
 
 
-def _change(changed: Sequence[Decision], by: User) -> dict[int, list[ContactChange]]:
-    """Set the new values (stored later) and say what changed, by contact."""
+def _change(changed: Sequence[Decision], by: User, before: dict[int, dict[str, Any]]) -> dict[int, list[ContactChange]]:
+    """Set the new values (stored later) and say what changed, by contact; `before` gets the points that were added."""
     history: dict[int, list[ContactChange]] = {}
     for one in changed:
         contact = _known(one)
@@ -95,7 +102,9 @@ def _change(changed: Sequence[Decision], by: User) -> dict[int, list[ContactChan
                 name = str(kind)
                 contact.phone = value if kind == points.PHONE else contact.phone
             changes.append(ContactChange(field=name, after=value))
-    _add_points(changed, by, clock.now())
+    made = iter(_add_points(changed, by, clock.now()))
+    for one in changed:
+        before[one.given.number]["points"] = [point.pk for point in itertools.islice(made, len(one.points))]
     return history
 
 
@@ -178,7 +187,6 @@ def _before(one: Decision) -> dict[str, Any]:
     return {
         "values": values,
         "attributes": {key: [contact.attributes.get(key), value] for key, value in one.attributes.items()},
-        "points": [[str(kind), points.key_of(kind, value)] for kind, value, _is_primary in one.points],
         "tags": [name.casefold() for name in one.tags],
         "consents": [[purpose, state] for purpose, state, _at, _source in one.consents],
     }

@@ -1,8 +1,10 @@
 import csv
 import io
+import os
 import zipfile
 
 import pytest
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,6 +88,28 @@ def packed(path, **parts):
             archive.writestr(name.replace("__", "/") + ".xml", data)
 
 
+def noise(megabytes):
+    """What does not look like a bomb."""
+    return (bytes(range(97, 122)) + os.urandom(199).hex().encode()) * (megabytes * 1024**2 // 420)
+
+
+STRINGS = "application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"
+STRINGS_ELSEWHERE = f'<Types><Override PartName="/xl/worksheets/a.xml" ContentType="{STRINGS}"/></Types>'.encode()
+
+
+def test_what_is_held_in_memory_is_bounded_before_it_is_read(tmp_path, monkeypatch, workbook):
+    path = tmp_path / "a"
+    path.write_bytes(workbook([["name"], ["Ana"]]))
+    monkeypatch.setattr(tables, "HELD_MAX", 30_000)
+    assert list(tables.records(path, vars(tables.look(path)))) == [(1, ["name"]), (2, ["Ana"])]
+    for part in ("xl/calcChain.xml", "xl/a.bin", "docProps/a.xml"):
+        path.write_bytes(workbook([["name"], ["Ana"]]))
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr(part, noise(1))
+        with translation.override("en"), pytest.raises(FileProblem, match="too big"):
+            tables.look(path)
+
+
 @pytest.mark.parametrize(
     "parts",
     [
@@ -93,8 +117,19 @@ def packed(path, **parts):
         {"xl__sharedStrings": b" " * (61 * 1024**2)},
         {"xl__workbook": b'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>'},
         {"nothing": b"<a/>"},
+        {"[Content_Types]": STRINGS_ELSEWHERE, "xl__worksheets__a": noise(61)},
+        {"[Content_Types]": STRINGS_ELSEWHERE, "xl__b": noise(61)},
+        {"[Content_Types]": b"<a>" + noise(2) + b"</a>"},
     ],
-    ids=["unpacks to much", "texts in memory", "entities", "no workbook"],
+    ids=[
+        "unpacks to much",
+        "texts in memory",
+        "entities",
+        "no workbook",
+        "texts where cells are",
+        "other parts",
+        "contents",
+    ],
 )
 def test_a_workbook_that_is_a_trap_is_refused_before_it_is_unpacked(tmp_path, parts):
     path = tmp_path / "a.xlsx"

@@ -244,12 +244,12 @@ def test_undo_leaves_what_somebody_changed_since(run, importer, manager):
 def test_the_report_has_every_row_with_its_reason_and_nothing_in_it_is_a_formula(run):
     job = run("name,phone\n=HYPERLINK(1),+34600111222\nEva,12\n")
     with translation.override("en"):
-        rows = list(csv.reader(io.StringIO(report.report(job).decode("utf-8-sig"))))
+        rows = list(csv.reader(io.StringIO(b"".join(report.report(job)).decode("utf-8-sig"))))
     assert rows[0] == ["Row", "Result", "Reason", "Contact", "name", "phone"]
     assert rows[1][:2] == ["2", "New"]
     assert rows[1][4:] == ["'=HYPERLINK(1)", "'+34600111222"]
     assert rows[2][0:2] == ["3", "Error"]
-    assert len(list(csv.reader(io.StringIO(report.report(job, "error").decode())))) == 2
+    assert len(list(csv.reader(io.StringIO(b"".join(report.report(job, "error")).decode())))) == 2
 
 
 def test_a_mapping_is_remembered_for_files_with_the_same_headers(run, importer, manager):

@@ -109,6 +109,40 @@ def test_who_lost_the_lease_writes_nothing(manager):
     assert state() == done
 
 
+def test_two_workers_do_not_bring_in_two_files_at_once(manager):
+    for _file in range(2):
+        job = importer.upload(ContentFile(FILE.encode(), "a.csv"), by=manager)
+        importer.start_check(job)
+    work.run_until_idle("imports")
+    for job in ImportJob.objects.all():
+        importer.start_commit(job, by=manager)
+    third = importer.upload(ContentFile(FILE.encode(), "a.csv"), by=manager)
+    one, other = (jobs.Line("imports", ImportJob, importer.steps, alone=importer.LINE.alone) for _ in range(2))
+    assert one._begin()
+    assert not other._begin()
+    importer.start_check(third)  # writes nothing, and so need not wait
+    assert other._begin()
+    assert other._job == third
+    other._let_go()
+    lose_the_process(one)
+    work.run_until_idle("imports")
+    assert set(ImportJob.objects.values_list("state", flat=True)) == {"done"}
+    assert Contact.objects.count() == 30
+
+
+def test_passing_over_rows_that_are_done_keeps_the_lease(manager, monkeypatch):
+    job = importer.upload(ContentFile(FILE.encode(), "a.csv"), by=manager)
+    importer.start_check(job)
+    ImportJob.objects.update(done=29)
+    leased = []
+    advance = jobs.advance
+    monkeypatch.setattr(jobs, "advance", lambda job, **values: (leased.append(values), advance(job, **values)))
+    work.run_until_idle("imports")
+    assert leased[:4] == [{}, {}, {}, {}]
+    assert leased[4]["done"] == 36
+    assert sorted(ImportRow.objects.values_list("number", flat=True)) == list(range(30, ROWS + 2))
+
+
 def test_a_cancelled_import_goes_no_further_and_can_go_on(manager):
     job = importer.upload(ContentFile(FILE.encode(), "a.csv"), by=manager)
     importer.start_check(job)
