@@ -24,8 +24,9 @@ def add() -> None:
 
 def _clean(row: SavedView, person: Person) -> bool:
     pairs = parse_qsl(row.query, keep_blank_values=True)
-    clean = [(name, person.without_addresses(value)) for name, value in pairs]
-    if clean == pairs:
+    clean, name = [(key, person.without_addresses(value)) for key, value in pairs], person.without_addresses(row.name)
+    if (clean, name) == (pairs, row.name):
         return False
-    SavedView.objects.filter(pk=row.pk).update(query=urlencode(clean)[:1000])
+    name = name if name == row.name else f"{name[:40]} {row.pk}"  # of one person, each is there once
+    SavedView.objects.filter(pk=row.pk).update(query=urlencode(clean)[:1000], name=name)
     return True

@@ -5,6 +5,7 @@ import time
 
 from conversations.ingest import retention
 from conversations.messaging import deliveries, media_store
+from crm.privacy import strays
 from crm.privacy.retention import clean
 
 CLEANING_SECONDS = 600.0
@@ -25,4 +26,5 @@ def drain() -> bool:
         if clean(WORK_SECONDS):
             _next_cleaning = time.monotonic() + BUSY_SECONDS
         media_store.delete_strays(random.randrange(256))
+        strays.delete()
     return False

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from crm.consent import beside
 from crm.consent.models import Suppression
 from crm.contacts import phones
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint
@@ -57,18 +58,25 @@ def addresses_of_all(contacts: Collection[Contact], channel: str = WHATSAPP) -> 
 def put(addresses: Iterable[Address], purpose: str, *, reason: str) -> None:
     """Put addresses on the list; those on it stay as they are."""
     known = found(addresses, purpose)
-    Suppression.objects.bulk_create(
-        [
-            Suppression(channel=one.channel, purpose=purpose, digest=digest(one.text, use=USE), reason=reason)
-            for one in set(addresses) - known.keys()
-        ],
-        ignore_conflicts=True,
-    )
+    fresh = [
+        Suppression(channel=one.channel, purpose=purpose, digest=digest(one.text, use=USE), reason=reason)
+        for one in set(addresses) - known.keys()
+    ]
+    Suppression.objects.bulk_create(fresh, ignore_conflicts=True)
+    beside.note(fresh, beside.PUT)
 
 
 def lift(addresses: Iterable[Address], purpose: str) -> None:
     """Take addresses off the list: their owner wants to be written to again."""
-    Suppression.objects.filter(purpose=purpose, digest__in=list(_by_digest(addresses))).delete()
+    drop(Suppression.objects.filter(purpose=purpose, digest__in=list(_by_digest(addresses))))
+
+
+def drop(rows: Iterable[Suppression]) -> None:
+    """Take these rows off the list."""
+    gone = list(rows)
+    if gone:
+        Suppression.objects.filter(pk__in=[row.pk for row in gone]).delete()
+        beside.note(gone, beside.LIFTED)
 
 
 def found(addresses: Iterable[Address], purpose: str = "") -> dict[Address, list[Suppression]]:

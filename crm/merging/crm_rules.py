@@ -114,9 +114,8 @@ def _unlist(keys: list[int], spoken: set[tuple[str, str]], kept: Contact, restor
     for consent in Consent.objects.filter(contact__in=alike, state=State.WITHDRAWN).select_related("contact"):
         theirs = suppression.addresses_of(consent.contact, consent.channel)
         needed |= {row.pk for rows in suppression.found(theirs, consent.purpose).values() for row in rows}
-    for row in Suppression.objects.filter(pk__in=set(keys) - needed):
-        if (row.purpose, row.channel) not in spoken:
-            row.delete()
+    free = Suppression.objects.filter(pk__in=set(keys) - needed)
+    suppression.drop(row for row in free if (row.purpose, row.channel) not in spoken)
 
 
 def _who_shares(*contacts: Contact) -> set[int]:

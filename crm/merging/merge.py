@@ -93,6 +93,12 @@ def _history(kept: Contact, pairs: Mapping[str, list[Any]], by: User) -> list[Co
     )
 
 
+def ask(*locked: int) -> None:
+    """Whether anything speaks against taking rows to or from these contacts; raises what a veto does."""
+    for veto, pk in itertools.product(_vetoes, locked):
+        veto(pk)
+
+
 def _locked(kept: int, dropped: int) -> tuple[Contact, Contact]:
     """Both, up to date; raises CannotMerge."""
     if kept == dropped:
@@ -104,8 +110,7 @@ def _locked(kept: int, dropped: int) -> tuple[Contact, Contact]:
         if into := where(pk):
             raise CannotMerge(_("One of them has been merged into another contact already."), merged_into=into)
         raise CannotMerge(_("One of these contacts is no longer there."))
-    for veto, pk in itertools.product(_vetoes, (kept, dropped)):
-        veto(pk)
+    ask(kept, dropped)
     if Contact.Kind.GROUP in {row.kind for row in found.values()}:
         raise CannotMerge(_("A group is not a person: it cannot be merged."))
     return found[kept], found[dropped]

@@ -11,7 +11,7 @@ from crm.contacts.profile import contact_changed
 from crm.foundation import clock
 from crm.foundation.repointing import keys_to, relations_to
 from crm.foundation.retrying import in_transaction
-from crm.merging import duplicates
+from crm.merging import duplicates, merge
 from crm.merging.errors import CannotSplit
 from crm.merging.models import DuplicatePair
 from crm.staff.models import User
@@ -20,11 +20,12 @@ from crm.staff.models import User
 @in_transaction
 def split(identity: ChannelIdentity, *, by: User) -> Contact:
     """Make a contact of an account: with its number, its profile's name, its conversations and what it said of
-    consent; who had withdrawn stays so on both sides. Raises CannotSplit.
+    consent; who had withdrawn stays so on both sides. Raises CannotSplit, and what a veto does (`merge.unless`).
     """
     owner = Contact.objects.select_for_update(of=("self",)).filter(identities=identity.pk).first()
     if owner is None:
         raise CannotSplit(_("This account is no longer there."))
+    merge.ask(owner.pk)
     account = owner.identities.select_for_update(of=("self",)).get(pk=identity.pk)
     if not owner.identities.exclude(pk=account.pk).exists():
         raise CannotSplit(_("This is the contact's only account: there is nothing to split."))
@@ -45,8 +46,8 @@ def split(identity: ChannelIdentity, *, by: User) -> Contact:
         contact.refresh_search_text()
         contact.save()
     _remember(owner, fresh, by)
-    log.record("split", owner, by=by, changes={"contact": [owner.pk, fresh.pk]})
     for contact in (owner, fresh):
+        log.record("split", contact, by=by, changes={"contact": [owner.pk, fresh.pk]})
         contact_changed.send(Contact, contact=contact)
     return fresh
 

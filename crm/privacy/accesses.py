@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.db.models import F, QuerySet
 
 from crm.contacts.models import Contact
+from crm.exchange.cells import safe
 from crm.foundation import clock
 from crm.privacy.models import AccessLogEntry
 from crm.staff.models import User
@@ -72,4 +73,5 @@ def lines(rows: QuerySet[AccessLogEntry]) -> Iterator[list[str]]:
     yield ["when", "user", "what", "contact", "times", "detail"]
     for row in rows.iterator(chunk_size=500):
         user = row.user.email if row.user else ""
-        yield [row.at.isoformat(), user, row.what, str(row.contact_id or ""), str(row.count), row.detail]
+        cells = [row.at.isoformat(), user, row.what, str(row.contact_id or ""), str(row.count), row.detail]
+        yield [safe(cell) for cell in cells]

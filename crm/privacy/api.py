@@ -4,7 +4,6 @@ from typing import ClassVar
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers
@@ -14,6 +13,7 @@ from rest_framework.response import Response
 
 from crm.contacts.models import Contact
 from crm.contacts.of_contact import OfContact
+from crm.foundation.streaming import Streamed
 from crm.privacy import handing_over, requests
 from crm.privacy.models import PrivacyRequest
 from crm.staff.endpoint import user_of
@@ -77,7 +77,7 @@ class ExportsOfContact(_RequestsOfContact):
 
     @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
     @action(detail=True, methods=["get"])
-    def content(self, request: Request, contact: str, pk: str) -> HttpResponse:
+    def content(self, request: Request, contact: str, pk: str) -> Streamed:
         """The ZIP: `data.json`, `index.html` and the files."""
         return handing_over.download(self.get_object(), user_of(request))
 

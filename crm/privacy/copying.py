@@ -19,6 +19,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from crm.audit import log as audit
+from crm.contacts.models import ContactChange
 from crm.foundation import clock
 from crm.foundation.files import PART
 from crm.privacy import processing, requests, rules
@@ -131,6 +132,8 @@ def _values(rule: rules.Rule, row: Any, names: dict[tuple[str, Any], str]) -> di
             value = _place(row, column.name) if value and column.name in rule.files else None
         elif isinstance(column, ForeignKey) and value is not None:
             value = _("staff") if column.related_model is User else _named(row, column.name, value, names)
+        elif isinstance(row, ContactChange) and row.field == "owner" and column.name in ("before", "after"):
+            value = _("staff") if value else None
         if value not in (None, "", [], {}):
             found[column.name] = _plain(value)
     return found
@@ -180,4 +183,5 @@ def _keep(row: PrivacyRequest, file: IO[bytes], counts: dict[str, int]) -> None:
     except BaseException:
         row.file.delete(save=False)
         raise
-    audit.record("copy_made", row, by=row.by)
+    changes = {"state": [PrivacyRequest.State.RUNNING.value, PrivacyRequest.State.DONE.value]}
+    audit.record("copy_made", row, by=row.by, changes=changes)

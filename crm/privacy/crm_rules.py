@@ -27,7 +27,7 @@ from crm.contacts.models import (
 )
 from crm.exchange.models import BulkJob, ExportJob, ImportJob, ImportMapping, ImportRow
 from crm.merging.models import DuplicatePair, DuplicateSearch, MergeRecord
-from crm.privacy import copies_elsewhere, rules
+from crm.privacy import audit_trail, copies_elsewhere, requests, rules
 from crm.privacy.models import AccessLogEntry, ErasedSubject, LegalHold, PrivacyRequest, Processor
 from crm.privacy.person import Person
 from crm.segments.models import Segment, SegmentMember
@@ -42,10 +42,10 @@ def add() -> None:
     _add_who_it_is()
     _add_what_happened()
     _add_sweeps()
+    rules.at_once(copies_elsewhere.stop_imports)
     rules.impersonal(CustomAttribute, LifecycleStage, Tag, OptOutWord, because="words of the business")
     rules.impersonal(ImportMapping, DuplicateSearch, StaleSearch, because="places in files and tables, not people")
     rules.impersonal(ApiToken, Invitation, Membership, StaffSession, Team, Tries, User, because="staff")
-    rules.impersonal(AuditEntry, because="acts of staff; erasure takes names and values out (`audit.keeping`)")
     rules.impersonal(Processor, because="companies")
     rules.impersonal(Suppression, because="keyed hashes that must outlive the person (objection, GDPR article 21)")
 
@@ -107,7 +107,7 @@ def _add_sweeps() -> None:
             take=copies_elsewhere.empty_answer, why_not="copies of answers, kept for a day",
         ),
         rules.Sweep(
-            model=ImportJob, rows=lambda person: ImportJob.objects.all(),
+            model=ImportJob, rows=lambda person: ImportJob.objects.all(), at_once=1,
             take=copies_elsewhere.delete_import, why_not="files of many people; what they said of this one is a row",
         ),
         rules.Sweep(
@@ -116,11 +116,15 @@ def _add_sweeps() -> None:
         ),
         rules.Sweep(
             model=BulkJob, rows=lambda person: BulkJob.objects.all(), why_not="what was to be done to many",
-            take=lambda row, person: copies_elsewhere.scrub(row, person, "selection"),
+            take=lambda row, person: copies_elsewhere.scrub(row, person, "selection", "value"),
         ),
         rules.Sweep(
             model=Segment, rows=lambda person: Segment.objects.all(), why_not="rules that staff sort people by",
             take=lambda row, person: copies_elsewhere.scrub(row, person, "rule"),
+        ),
+        rules.Sweep(  # those about the person go by `audit.keeping`
+            model=AuditEntry, rows=audit_trail.of_what_concerns_many, take=audit_trail.forget_addresses,
+            why_not="acts of staff",
         ),
     )  # fmt: skip
 
@@ -157,4 +161,6 @@ def _unlink_accesses(rows: Sequence[Any]) -> None:
 def _close(rows: Sequence[Any]) -> None:
     """The register keeps that and when they asked; `erasure` has taken names out of what staff wrote."""
     copies_elsewhere.delete_copies(rows)
-    PrivacyRequest.objects.filter(pk__in=[row.pk for row in rows]).update(contact=None)
+    closing = PrivacyRequest.objects.filter(pk__in=[row.pk for row in rows])
+    requests.answer_by_erasure(closing)
+    closing.update(contact=None)

@@ -17,14 +17,13 @@ from crm.audit import keeping, log
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock
 from crm.foundation.retrying import in_transaction
-from crm.privacy import audit_trail, holds, remembered, rules
+from crm.privacy import audit_trail, holds, remembered, requests, rules
 from crm.privacy.lease import advance
 from crm.privacy.models import ErasedSubject, PrivacyRequest
 from crm.privacy.person import Person
 
 FIRST_BATCH, LEAST, MOST = 20, 5, 500
 BATCH_SECONDS = 0.02
-LOOKED_AT = 200  # rows of a store that is searched, in one go
 STAYS = {
     "crm.auditentry": gettext_lazy("That and when staff did something, under a pseudonym and without values"),
     "crm.suppression": gettext_lazy("That an address is never to be written to, as a keyed hash"),
@@ -36,6 +35,9 @@ _PLACES = "looked"
 
 def steps(row: PrivacyRequest) -> Iterator[None]:
     """What the drain does: each step is a transaction of its own. Raises Held before anything has gone."""
+    if row.sealed is None and row.contact_id is None:  # another erasure of the same person came first
+        requests.answer_by_erasure(PrivacyRequest.objects.filter(pk=row.pk))
+        return
     person = Person.unsealed(bytes(row.sealed)) if row.sealed else _seal(row)
     yield
     for sweep in rules.sweeps():
@@ -49,9 +51,9 @@ def steps(row: PrivacyRequest) -> Iterator[None]:
 @in_transaction
 def _seal(row: PrivacyRequest) -> Person:
     """From here on nobody can stop it."""
-    assert row.contact_id is not None
-    contact = Contact.objects.select_for_update().get(pk=row.contact_id)
+    contact = Contact.objects.select_for_update().get(pk=row.contact_id or 0)
     holds.check(contact.pk)
+    requests.answer_by_erasure(PrivacyRequest.objects.filter(contact=contact).exclude(pk=row.pk))
     person = Person.of(contact)
     now = clock.now()
     known = set(ErasedSubject.objects.filter(digest__in=person.digests()).values_list("digest", flat=True))
@@ -66,7 +68,7 @@ def _seal(row: PrivacyRequest) -> Person:
     _strip(contact)
     advance(row, sealed=row.sealed, result=row.result)
     log.record("erasure_begun", row, by=row.by)
-    transaction.on_commit(lambda: remembered.append(person.digests(), now))
+    transaction.on_commit(lambda: remembered.append(dict.fromkeys(person.digests(), now)))
     return person
 
 
@@ -96,15 +98,14 @@ def _look(row: PrivacyRequest, sweep: rules.Sweep, person: Person) -> bool:
     last = row.result[_PLACES].get(sweep.name)
     if last is not None:
         found = found.filter(pk__gt=last)
-    chosen = list(found[:LOOKED_AT])
+    chosen = list(found[: sweep.at_once])
     if not chosen:
         return False
-    taken = [one.pk for one in chosen if sweep.take(one, person)]
-    audit_trail.forget_addresses(sweep.model, taken, person)
-    _count(row, sweep.model, len(taken))
+    taken = sum(sweep.take(one, person) for one in chosen)
+    _count(row, sweep.model, taken)
     places = row.result[_PLACES] | {sweep.name: chosen[-1].pk}
     advance(row, result=row.result | {_PLACES: places})
-    return len(chosen) == LOOKED_AT
+    return len(chosen) == sweep.at_once
 
 
 def _erase(row: PrivacyRequest, rule: rules.Rule, person: Person) -> Iterator[None]:
@@ -139,6 +140,8 @@ def _take(row: PrivacyRequest, rule: rules.Rule, chosen: Sequence[Any], person: 
         _scrub(chosen, person)
     pks = [one.pk for one in chosen]
     keeping.forget(rule.model, [*pks, *person.absorbed] if rule.model is Contact else pks, person.pseudonym)
+    if rule.model is Contact:
+        audit_trail.forget_among_others(person)
     _count(row, rule.model, len(pks))
     rule.erase(chosen)
 
@@ -163,18 +166,22 @@ def _finish(row: PrivacyRequest, person: Person) -> None:
     _ready(row)
     for rule in rules.all_rules():
         _take_all(row, rule, person)
+    erased = dict(ErasedSubject.objects.filter(request=row).values_list("digest", "erased_at"))
+    remembered.append(erased)  # again, and before anybody is told: what was lost of the first time is there now
     kept = {**rules.what_stays(), **{name: str(why) for name, why in STAYS.items()}}
     certificate = {_TOTALS: row.result[_TOTALS], "kept": kept, "subject": person.pseudonym}
     advance(
         row, state=PrivacyRequest.State.DONE, finished_at=clock.now(), sealed=None, result=certificate, lease_token="",
         lease_until=None,
     )  # fmt: skip
-    log.record("erased", row, by=row.by)
+    changes = {"state": [PrivacyRequest.State.RUNNING.value, PrivacyRequest.State.DONE.value]}
+    log.record("erased", row, by=row.by, changes=changes)
 
 
 def _ready(row: PrivacyRequest) -> None:
     """A transaction that failed has counted, too; and SQLite overwrites what this connection deletes from now on."""
     row.refresh_from_db(fields=["result"])
+    row.result = {_TOTALS: {}, _PLACES: {}} | row.result
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA secure_delete=ON")

@@ -1,26 +1,30 @@
 """Handing a person's copy to who may fetch it: in time, logged, never shown in a browser's origin."""
 
-from django.http import Http404, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
 
 from crm.audit import log
+from crm.contacts import masking
 from crm.foundation import clock
+from crm.foundation.streaming import Streamed
 from crm.privacy import accesses
 from crm.privacy.models import PrivacyRequest
 from crm.staff.models import User
 
 
-def download(row: PrivacyRequest, user: User) -> HttpResponse:
-    """The ZIP; raises Http404 if there is none, or its time is over."""
+def download(row: PrivacyRequest, user: User) -> Streamed:
+    """The ZIP; raises Http404 if there is none, or its time is over, PermissionDenied for who may not see addresses."""
+    if masking.hides(user):
+        raise PermissionDenied
     if not row.file or row.expires_at is None or row.expires_at <= clock.now():
         raise Http404
     try:
-        with row.file.open("rb") as file:
-            response = HttpResponse(file.read(), content_type="application/zip")
+        file = row.file.open("rb")
     except (OSError, ValueError) as error:
         raise Http404 from error
     log.record("downloaded", row, by=user)
     accesses.note(user, row.contact_id, accesses.What.COPY, detail=f"request {row.pk}")
-    response["Content-Disposition"] = f'attachment; filename="data-{row.pk}.zip"'
+    response = Streamed(file, as_attachment=True, filename=f"data-{row.pk}.zip", content_type="application/zip")
     response["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response["X-Content-Type-Options"] = "nosniff"
     response["Cache-Control"] = "no-store"

@@ -30,9 +30,9 @@ def path() -> Path:
     return settings.DATA_DIR / FILE
 
 
-def append(hashes: Iterable[str], at: dt.datetime) -> None:
+def append(hashes: Hashes) -> None:
     """Write them to this machine's file, whole lines, on disk before this returns."""
-    _write(path(), "a", dict.fromkeys(hashes, at))
+    _write(path(), "a", hashes)
 
 
 def write(file: Path, hashes: Hashes) -> int:

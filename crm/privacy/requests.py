@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from crm.audit import log
@@ -56,8 +56,10 @@ def record(
 @in_transaction
 def start(row: PrivacyRequest, *, by: User | None) -> PrivacyRequest:
     """Do what was asked: a copy and an erasure in the background, the others now. Starting twice is starting once.
-    Raises Held, NotNow.
+    Raises Held, GoneAlready, NotNow.
     """
+    if row.contact_id is not None:  # before the request, as the erasure itself: so that there is one of a person
+        Contact.objects.select_for_update(no_key=True).filter(pk=row.contact_id).first()
     locked = _locked(row)
     if locked.state == Status.RUNNING:
         return _same(row, locked)
@@ -65,11 +67,15 @@ def start(row: PrivacyRequest, *, by: User | None) -> PrivacyRequest:
         raise NotNow(_("This request has been answered already."))
     if locked.kind == Kind.RECTIFICATION:
         raise NotNow(_("Correct the person's data, then say that it is done."))
+    holds.refuse_while_erased(locked.contact.pk)
     if locked.kind == Kind.ERASURE:
         holds.check(locked.contact.pk)
-    log.record("started", locked, by=by)
-    if locked.kind in (Kind.ACCESS, Kind.ERASURE):
-        locked.state = Status.RUNNING
+        if locked.contact.privacy_requests.filter(kind=Kind.ERASURE, state=Status.RUNNING).exists():
+            raise holds.GoneAlready(_("This person is being erased already."))
+    then = Status.RUNNING if locked.kind in (Kind.ACCESS, Kind.ERASURE) else Status.DONE
+    _tell("started", locked, then, by)
+    if then == Status.RUNNING:
+        locked.state = then
         locked.save(update_fields=["state"])
         work.ring(DRAIN)
         return _same(row, locked)
@@ -88,7 +94,7 @@ def start(row: PrivacyRequest, *, by: User | None) -> PrivacyRequest:
 def finish(row: PrivacyRequest, *, by: User) -> PrivacyRequest:
     """It has been answered by hand (a correction, a copy handed over). Raises NotNow."""
     locked = _open(row)
-    log.record("finished", locked, by=by)
+    _tell("finished", locked, Status.DONE, by)
     return _same(row, _end(locked, Status.DONE))
 
 
@@ -97,8 +103,23 @@ def refuse(row: PrivacyRequest, *, by: User, reason: str) -> PrivacyRequest:
     """It is not done; the person is told why (GDPR article 12(4)). Raises NotNow."""
     locked = _open(row)
     locked.reason = reason
-    log.record("refused", locked, by=by)
+    _tell("refused", locked, Status.REFUSED, by)
     return _same(row, _end(locked, Status.REFUSED))
+
+
+def answer_by_erasure(rows: QuerySet[PrivacyRequest]) -> None:
+    """What these asked for an erasure in force has done (another erasure), or made impossible (a copy that is being
+    made): whoever works on one loses it.
+    """
+    answered = Q(kind=Kind.ERASURE, state__in=OPEN) | Q(kind=Kind.ACCESS, state=Status.RUNNING)
+    for row in rows.filter(answered, sealed=None):
+        act, then, result = "finished", Status.DONE, row.result
+        if row.kind == Kind.ACCESS:
+            act, then, result = "refused", Status.REFUSED, {"problem": _("This person is no longer there.")}
+        _tell(act, row, then, None)
+        PrivacyRequest.objects.filter(pk=row.pk).update(
+            state=then, result=result, finished_at=clock.now(), lease_token="", lease_until=None
+        )
 
 
 @in_transaction
@@ -133,6 +154,10 @@ def _open(row: PrivacyRequest) -> PrivacyRequest:
     if locked.state != Status.OPEN:
         raise NotNow(_("This request has been answered already."))
     return locked
+
+
+def _tell(act: str, row: PrivacyRequest, then: Status, by: User | None) -> None:
+    log.record(act, row, by=by, changes={"state": [str(row.state), then.value]})
 
 
 def _end(row: PrivacyRequest, state: str) -> PrivacyRequest:

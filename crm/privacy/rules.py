@@ -77,6 +77,7 @@ class Sweep:
     take: Callable[[Any, Person], bool]
     why_not: str
     stays: str | Promise = ""
+    at_once: int = 200  # rows of one transaction; one, where a row has a file to be read
 
     @property
     def name(self) -> str:

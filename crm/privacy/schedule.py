@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from crm.contacts.models import Contact
+from crm.exchange import jobs
 from crm.exchange.models import ExportJob, ImportJob, ImportRow
 from crm.foundation import clock
 from crm.foundation.errors import Refusal
@@ -60,15 +61,32 @@ def _silent() -> QuerySet[Contact]:
     return rows.exclude(pk__in=asked.exclude(contact=None).values("contact_id"))
 
 
+def _resting_imports() -> QuerySet[ImportJob]:
+    """Those that nobody works on, also ones that were only begun."""
+    rows = ImportJob.objects.exclude(state__in=jobs.OPEN)
+    return rows.annotate(rests_since=Coalesce("finished_at", "created_at"))
+
+
 RULES = (
     ImportFiles(
-        "import files",
-        lambda: ImportJob.objects.filter(state__in=FINISHED).exclude(file=""),
-        "finished_at",
-        IMPORT_FILES_KEPT,
+        "import files", lambda: _resting_imports().exclude(file=""), "rests_since", IMPORT_FILES_KEPT, clock.now
+    ),
+    Rule(
+        "reports of imports",
+        ImportRow.objects.all,
+        "job__created_at",
+        REPORTS_KEPT,
+        clock.now,
+        in_order=True,
+        contact="contact",
+    ),
+    Rule(
+        "records of imports",
+        lambda: _resting_imports().filter(file="", rows=None),
+        "rests_since",
+        REPORTS_KEPT,
         clock.now,
     ),
-    Rule("reports of imports", ImportRow.objects.all, "job__created_at", REPORTS_KEPT, clock.now, in_order=True),
     Rule(
         "records of exports",
         lambda: ExportJob.objects.filter(state__in=FINISHED, file=""),
@@ -77,8 +95,15 @@ RULES = (
         clock.now,
         in_order=True,
     ),
-    Copies("copies of data", lambda: PrivacyRequest.objects.exclude(file=""), "expires_at", dt.timedelta(), clock.now),
-    Rule("access log", AccessLogEntry.objects.all, "at", ACCESSES_KEPT, clock.now, in_order=True),
+    Copies(
+        "copies of data",
+        lambda: PrivacyRequest.objects.exclude(file=""),
+        "expires_at",
+        dt.timedelta(),
+        clock.now,
+        contact="contact",
+    ),
+    Rule("access log", AccessLogEntry.objects.all, "at", ACCESSES_KEPT, clock.now, in_order=True, contact="contact"),
     Silent("silent contacts", _silent, "heard_at", None, clock.now, contact="pk"),
 )
 

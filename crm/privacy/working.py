@@ -1,5 +1,6 @@
 """The drain of requests: copies and erasures, a step after the other, a few seconds each round."""
 
+import datetime as dt
 import time
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.utils import translation
 
-from crm.foundation import work
+from crm.foundation import clock, work
 from crm.foundation.errors import Refusal
 from crm.privacy import copying, erasure
 from crm.privacy.lease import Lost, claim, let_go
@@ -17,7 +18,7 @@ from crm.privacy.models import PrivacyRequest
 log = structlog.get_logger(__name__)
 
 ROUND_SECONDS = 8.0
-# After an error of ours nobody tries for as long as a lease lasts.
+PAUSE = dt.timedelta(seconds=5)  # after an error of ours nobody tries for as long as a lease lasts
 STEPS = {PrivacyRequest.Kind.ACCESS: copying.steps, PrivacyRequest.Kind.ERASURE: erasure.steps}
 
 _row: PrivacyRequest | None = None
@@ -46,11 +47,13 @@ def drain() -> bool:
         raise
     except (Refusal, ObjectDoesNotExist) as error:
         _row = _running = None
-        back = {"state": PrivacyRequest.State.OPEN, "result": {"problem": str(error)[:300]}}
-        let_go(row, **back)
+        if PrivacyRequest.objects.filter(pk=row.pk).exclude(sealed=None).exists():
+            log.exception("an erasure that nobody can stop has stopped: once more after the lease", request=row.pk)
+            return False
+        let_go(row, state=PrivacyRequest.State.OPEN, result={"problem": str(error)[:300]})
     except IntegrityError:  # a message came in between: once more, from the last step
         _row = _running = None
-        let_go(row)
+        let_go(row, lease_until=clock.real() + PAUSE)
     except Exception:
         _row = _running = None
         log.exception("request about data failed", request=row.pk)

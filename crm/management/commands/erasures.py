@@ -5,7 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from crm.consent import restoring
 from crm.foundation import work
+from crm.foundation.errors import Refusal
 from crm.privacy import remembered, requests
 
 
@@ -31,9 +33,13 @@ class Command(BaseCommand):
         if lost:
             raise CommandError(f"There is no file {', '.join(lost)}.")
         known = remembered.all_known(options["apply"])
+        self.stdout.write(f"{restoring.bring_back(options['apply'])} addresses put on the suppression list again.")
         back = remembered.come_back(known)
         for pk in back:
-            remembered.erase_again(pk)
+            try:
+                remembered.erase_again(pk)
+            except Refusal as refusal:
+                self.stdout.write(f"Contact {pk}: {refusal}")
         work.run_until_idle(requests.DRAIN)
         left = remembered.come_back(known)
         self.stdout.write(f"{len(back) - len(left)} people erased again.")
