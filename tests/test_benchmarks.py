@@ -21,6 +21,7 @@ AREAS = {
     "outbound": ["outbound, sender", "outbox with its database writes"],
     "journey": ["webhook to the agent's socket", "open sockets", "agent's reply", "joined", "what each handled"],
     "desk": ["first load", "interaction to next paint", "on one open inbox", "tasks above 50 ms", "cut off"],
+    "segments": ["segment of four conditions", "preview of that segment", "freezing a segment"],
     "exchange": ["dry run of", "import of", "once more", "export of", "back", "killed and gone on with"],
     "one_process": ["one process on SQLite, memory", "the same, ingest p99", "the same, inbox page p99"],
 }

@@ -27,9 +27,9 @@ class Type(StrEnum):
 @dataclass(frozen=True)
 class Field:
     """One thing rules can speak of. `lookup(name, value)` is a condition on Contact for the lookup names that the
-    operators of the type use (`iexact`, `icontains`, `istartswith`; `exact`, `gt`, `gte`, `lt`, `lte`; `in`); it may be
-    unknown (NULL) only for contacts without a value. `is_set` says which have one; None: all do. Nothing of it may
-    multiply rows.
+    operators of the type use (`iexact`, `icontains`, `istartswith`; `exact`, `gt`, `gte`, `lt`, `lte`; `regex` of days;
+    `in`); it may be unknown (NULL) only for contacts without a value. `is_set` says which have one; None: all do.
+    Nothing of it may multiply rows.
     """
 
     name: str

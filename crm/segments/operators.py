@@ -307,7 +307,7 @@ _MOMENT = _named(
 _DAY = _named(
     Operator("next", gettext_lazy("in the next … days"), gettext_lazy("%(field)s in the next %(value)s"), "count",
              _next),
-    Operator("yearly", gettext_lazy("every year, in the next … days"),
+    Operator("yearly", gettext_lazy("yearly, next … days"),
              gettext_lazy("%(field)s in the next %(value)s, whatever the year"), "count", _yearly),
 ) | _MOMENT  # fmt: skip
 
