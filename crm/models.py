@@ -14,6 +14,7 @@ from crm.contacts.models import (
     CustomAttribute,
     IdentityValue,
     LifecycleStage,
+    StaleSearch,
     Tag,
 )
 from crm.exchange.models import BulkJob, ExportJob, ImportJob, ImportMapping, ImportRow
@@ -58,6 +59,7 @@ __all__ = [
     "Segment",
     "SegmentMember",
     "StaffSession",
+    "StaleSearch",
     "StoredAnswer",
     "Suppression",
     "Tag",
