@@ -195,6 +195,7 @@ class ContactPoint(models.Model):
             models.CheckConstraint(condition=Q(kind__in=["phone", "email"]), name="contactpoint_kind_is_known"),
         ]
         indexes: ClassVar = [
+            models.Index(fields=["contact"], name="contactpoint_of_contact"),  # all of them; deleting a contact
             models.Index(fields=["kind", "match_key"], name="contactpoint_lookup"),  # duplicates, search by address
         ]
 
