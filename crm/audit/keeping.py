@@ -5,7 +5,7 @@ other.
 import contextlib
 import datetime as dt
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from django.conf import settings
@@ -36,10 +36,10 @@ def entries() -> models.QuerySet[AuditEntry]:
     return models.QuerySet(AuditEntry)
 
 
-def forget(model: type[models.Model], pks: Iterable[Any], pseudonym: str) -> int:
+def forget(model: type[models.Model], pks: Collection[Any], pseudonym: str) -> int:
     """Take out of the log who these were, also those that were merged into them: their entries stay, with who did what
-    and when, under `pseudonym` and without values; so do names in what staff name freely. Returns how many entries of
-    theirs there are. For erasure.
+    and when, under `pseudonym` and without values; so do what others had of them by a merge, and names in what staff
+    name freely. Returns how many entries of theirs there are. For erasure.
     """
     with opened():
         mine = entries().filter(model=model._meta.label_lower, object_id__in=_with_absorbed(model, pks))
@@ -51,6 +51,7 @@ def forget(model: type[models.Model], pks: Iterable[Any], pseudonym: str) -> int
                 entry.object_name = pseudonym
                 entry.changes = {name: _emptied(name, pair) for name, pair in entry.changes.items()}
             count += _write(batch)
+        _forget_lent(model, pks)
         known = sorted((name for name in names - {pseudonym} if len(name) >= _SHORTEST), key=len, reverse=True)
         if known:
             pattern = "|".join(map(re.escape, known))
@@ -68,6 +69,16 @@ def _with_absorbed(model: type[models.Model], pks: Iterable[Any]) -> set[str]:
         wanted = {str(pk) for pair in absorbed for pk in pair} - found
         wanted -= {str(pk) for pk in model._base_manager.filter(pk__in=wanted).values_list("pk", flat=True)}
     return found
+
+
+def _forget_lent(model: type[models.Model], pks: Collection[Any]) -> None:
+    """Entries of merges by which others had what was these one's, perhaps taken back since, stay without values."""
+    numbers = [pk for pk in pks if isinstance(pk, int)]  # of what is merged
+    merges = entries().filter(model=model._meta.label_lower, action="merged")
+    for batch in _batches(merges.filter(**{f"changes__{log.ABSORBED}__1__in": numbers})):
+        for entry in batch:
+            entry.changes = {name: _emptied(name, pair) for name, pair in entry.changes.items()}
+        _write(batch)
 
 
 def _names_in(entry: AuditEntry) -> set[str]:

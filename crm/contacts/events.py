@@ -6,6 +6,7 @@ import re
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from crm.audit import log
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, ContactEvent
 from crm.contacts.profile import contact_changed
@@ -67,6 +68,7 @@ def record(
         if known.contact_id != contact.pk:
             raise OfAnother(_("An event with this id belongs to another contact."))
         return known, False
+    log.record("event_added", contact, by=by, changes={"event": [None, event.pk]})  # its words are the other system's
     contact_changed.send(Contact, contact=contact)
     return event, True
 

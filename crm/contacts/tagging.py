@@ -36,13 +36,12 @@ def change(
     wanted = {tag.pk: tag for tag in add}
     unwanted = {tag.pk: tag for tag in remove if tag.pk not in wanted}
     has = set(ContactTag.objects.filter(contact__in=rows).values_list("contact_id", "tag_id"))
-    changed = 0
+    told: list[tuple[Contact, log.Changes]] = []
     for row in rows:
         added = [tag for pk, tag in wanted.items() if (row.pk, pk) not in has]
         gone = [tag for pk, tag in unwanted.items() if (row.pk, pk) in has]
         if not added and not gone:
             continue
-        changed += 1
         row.contact_tags.filter(tag__in=gone).delete()
         ContactTag.objects.bulk_create(
             [ContactTag(contact=row, tag=tag, added_by=by, reason=reason) for tag in added], ignore_conflicts=True
@@ -54,8 +53,10 @@ def change(
         for one in history:
             one.contact, one.user, one.version = row, by, row.version
         ContactChange.objects.bulk_create(history)
+        told.append((row, {"tags": [[tag.name for tag in gone], [tag.name for tag in added]]}))
         contact_changed.send(Contact, contact=row)
-    return changed
+    log.record_each("changed", told, by=by)
+    return len(told)
 
 
 @in_transaction

@@ -74,7 +74,8 @@ def lines(first: Contact, second: Contact) -> list[Line]:
         found.append(Line(name, label_of(name), mine, theirs, is_choice))
     for key in dict.fromkeys([*first.attributes, *second.attributes]):
         name = f"{values.ATTRIBUTE}{key}"
-        said = [attributes.shown(contact.attributes.get(key)) for contact in (first, second)]
+        said = [attributes.shown(contact.attributes[key]) if key in contact.attributes else ""
+                for contact in (first, second)]  # fmt: skip
         found.append(Line(name, customs.get(key, key), said[0], said[1], name in choices))
     return found + _facts(one, other)
 

@@ -47,7 +47,7 @@ def dismiss(pair: DuplicatePair, *, by: User) -> DuplicatePair:
     if row.state == DuplicatePair.State.OPEN:
         row.state, row.decided_at, row.decided_by = DuplicatePair.State.DISMISSED, clock.now(), by
         row.save(update_fields=["state", "decided_at", "decided_by"])
-        log.record("dismissed", row, by=by)
+        log.record("dismissed", row, by=by, changes={"state": [DuplicatePair.State.OPEN.value, row.state.value]})
     return row
 
 

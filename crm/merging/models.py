@@ -91,4 +91,4 @@ class MergeRecord(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.dropped_id} into {self.kept_id}"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -47,8 +47,8 @@ def undo(record: MergeRecord, *, by: User) -> Contact:
         contact.refresh_search_text()
         contact.save()
     _close(record, by)
-    log.record("merge_undone", kept, by=by, changes={"contact": [kept.pk, restored.pk]})
     for contact in (kept, restored):
+        log.record("merge_undone", contact, by=by, changes={"contact": [kept.pk, restored.pk]})
         contact_changed.send(Contact, contact=contact)
     return restored
 

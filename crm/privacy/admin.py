@@ -20,9 +20,10 @@ from unfold.decorators import display
 from crm.audit.deeds import RowDeeds
 from crm.audit.keyset import bounded_count, counted
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin, titled
-from crm.audit.words import Labelled, when
+from crm.audit.words import Labelled, model_word, when
 from crm.foundation import clock
 from crm.foundation.errors import Refusal
+from crm.foundation.streaming import Streamed
 from crm.privacy import accesses, handing_over, holds, processing, requests, retention
 from crm.privacy.forms import HoldForm, ProcessorForm, RequestForm
 from crm.privacy.models import AccessLogEntry, LegalHold, PrivacyRequest, Processor
@@ -127,7 +128,7 @@ class PrivacyRequestAdmin(Appended):
             case "release" if row.contact is not None:
                 holds.restrict(row.contact, by=user, is_on=False)
 
-    def copy_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+    def copy_view(self, request: HttpRequest, pk: int) -> Streamed:
         """The ZIP."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -191,9 +192,10 @@ class PrivacyRequestAdmin(Appended):
         told = row.result
         if "problem" in told:
             return str(told["problem"])
-        went = ", ".join(f"{name}: {number}" for name, number in sorted(told.get("erased", {}).items()))
-        kept = "; ".join(f"{name}: {why}" for name, why in sorted(told.get("kept", {}).items()))
-        rows = ", ".join(f"{name}: {number}" for name, number in sorted(told.get("rows", {}).items()))
+        went, kept, rows = (
+            between.join(sorted(f"{model_word(name)}: {said}" for name, said in told.get(part, {}).items()))
+            for part, between in (("erased", ", "), ("kept", "; "), ("rows", ", "))
+        )
         if went and kept:
             return format_html(
                 _("Erased: {}<br>Stays: {}<br>Known from now on as {}"), went, kept, told.get("subject", "")
@@ -235,6 +237,9 @@ class LegalHoldAdmin(RowDeeds, Appended):
         user: Any = request.user
         obj.pk = holds.hold(by=user, **form.cleaned_data).pk
 
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+        """`holds.hold` has recorded it about the person."""
+
     def deeds_of(self, obj: Any) -> tuple[str, ...]:
         """Lift it, once."""
         return ("lift",) if obj is not None and obj.lifted_at is None else ()
@@ -268,7 +273,7 @@ class LegalHoldAdmin(RowDeeds, Appended):
 class AccessLogEntryAdmin(Appended):
     """Who looked at whom: for a question of a person, or after a breach."""
 
-    list_display = ("moment", "who", "what", "person", "count", "detail")
+    list_display = ("moment", "who", "what", "person", "times", "about")
     list_filter = (
         ("user", titled(AutocompleteSelectFilter, gettext_lazy("user"))),
         ("contact", titled(AutocompleteSelectFilter, gettext_lazy("contact"))),
@@ -279,7 +284,7 @@ class AccessLogEntryAdmin(Appended):
     list_filter_sheet = True
     list_select_related = ("contact", "user")
     list_before_template = "admin/privacy/accesses.html"
-    fields = readonly_fields = ("moment", "who", "what", "person", "count", "detail")
+    fields = readonly_fields = ("moment", "who", "what", "person", "times", "about")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody."""
@@ -306,6 +311,16 @@ class AccessLogEntryAdmin(Appended):
         response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
         response["Content-Disposition"] = 'attachment; filename="access-log.csv"'
         return response
+
+    @display(description=gettext_lazy("minutes"))
+    def times(self, row: AccessLogEntry) -> int:
+        """In how many of the hour they looked."""
+        return row.count
+
+    @display(description=gettext_lazy("detail"))
+    def about(self, row: AccessLogEntry) -> str:
+        """What was taken."""
+        return row.detail or "—"
 
     @display(description=gettext_lazy("when"))
     def moment(self, row: AccessLogEntry) -> str:

@@ -57,7 +57,8 @@ def hold(contact: Contact, *, reason: str, by: User, until: dt.date | None = Non
     if locked is None or is_being_erased(contact.pk):
         raise GoneAlready(_("This person is being erased already."))
     row = LegalHold.objects.create(contact=contact, reason=reason, until=until, set_by=by)
-    log.record("held", contact, by=by, changes={"until": [None, until.isoformat()]} if until else {})
+    told = {"hold": [None, row.pk]} | ({"until": [None, until.isoformat()]} if until else {})
+    log.record("held", contact, by=by, changes=told)
     return row
 
 
@@ -65,7 +66,7 @@ def hold(contact: Contact, *, reason: str, by: User, until: dt.date | None = Non
 def lift(row: LegalHold, *, by: User) -> None:
     """The reason is gone. Lifting twice is lifting once."""
     if LegalHold.objects.filter(pk=row.pk, lifted_at=None).update(lifted_at=clock.now()):
-        log.record("hold_lifted", row.contact, by=by)
+        log.record("hold_lifted", row.contact, by=by, changes={"hold": [row.pk, None]})
 
 
 @in_transaction
@@ -76,7 +77,8 @@ def restrict(contact: Contact, *, by: User, is_on: bool = True) -> bool:
         return False
     contact.restricted_at = clock.now() if is_on else None
     Contact.objects.filter(pk=contact.pk).update(restricted_at=contact.restricted_at)
-    log.record("restricted" if is_on else "unrestricted", contact, by=by)
+    before, after = {"restricted_at": locked.restricted_at}, {"restricted_at": contact.restricted_at}
+    log.record("restricted" if is_on else "unrestricted", contact, by=by, changes=log.difference(before, after))
     contact_changed.send(Contact, contact=contact)
     return True
 

@@ -56,7 +56,7 @@ class PrivacyRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class LegalHold(models.Model):

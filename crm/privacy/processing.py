@@ -9,7 +9,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from crm.consent.models import Purpose
 from crm.contacts.models import CustomAttribute
@@ -136,9 +136,13 @@ def kept() -> list[tuple[str, str]]:
 
 def span(limit: dt.timedelta) -> str:
     """A time in days or hours, in words."""
-    if limit >= dt.timedelta(days=1):
-        return _("%(count)s days") % {"count": f"{limit / dt.timedelta(days=1):g}"}
-    return _("%(count)s hours") % {"count": f"{limit / dt.timedelta(hours=1):g}"}
+    if not limit:
+        return _("Until its time is over")
+    days = round(limit / dt.timedelta(days=1))
+    if days:
+        return ngettext("%(count)d day", "%(count)d days", days) % {"count": days}
+    hours = max(round(limit / dt.timedelta(hours=1)), 1)
+    return ngettext("%(count)d hour", "%(count)d hours", hours) % {"count": hours}
 
 
 def measures() -> list[tuple[str, bool]]:

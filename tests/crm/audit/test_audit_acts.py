@@ -9,7 +9,7 @@ from conversations.inboxes.models import Inbox, NumberCheck
 from conversations.messaging import numbers
 from crm.audit import log, words
 from crm.audit.models import AuditEntry
-from crm.contacts import api, attributes, identities
+from crm.contacts import attributes, describing_api, identities
 from crm.contacts.models import Contact, ContactTag, CustomAttribute, Tag
 from crm.foundation import clock
 from tests.api import Integrator
@@ -56,7 +56,7 @@ def meanwhile(monkeypatch, serializer, change):
 
 def test_a12_two_patches_of_one_row_keep_both_and_each_records_its_own(monkeypatch):
     tag, client = TagFactory(name="VIP", colour=1), Integrator(UserFactory(integrator=True))
-    meanwhile(monkeypatch, api.TagSerializer, lambda: Tag.objects.update(colour=5))
+    meanwhile(monkeypatch, describing_api.TagSerializer, lambda: Tag.objects.update(colour=5))
     assert client.patch(f"tags/{tag.pk}/", {"name": "Gold"}).status_code == 200
     tag.refresh_from_db()
     assert (tag.name, tag.colour) == ("Gold", 5)
@@ -65,7 +65,7 @@ def test_a12_two_patches_of_one_row_keep_both_and_each_records_its_own(monkeypat
 
 def test_a12_a_row_that_went_meanwhile_is_not_there(monkeypatch):
     tag, client = TagFactory(name="VIP"), Integrator(UserFactory(integrator=True))
-    meanwhile(monkeypatch, api.TagSerializer, lambda: Tag.objects.all().delete())
+    meanwhile(monkeypatch, describing_api.TagSerializer, lambda: Tag.objects.all().delete())
     assert client.patch(f"tags/{tag.pk}/", {"name": "Gold"}).status_code == 404
     assert not Tag.objects.exists()
 

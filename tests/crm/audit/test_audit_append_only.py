@@ -5,10 +5,10 @@ import datetime as dt
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from conversations.ingest import retention
 from crm.audit import keeping, log
 from crm.audit.models import AuditEntry
 from crm.foundation import clock
+from crm.privacy import retention
 from tests.factories import TagFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too, pytest.mark.covers("A09", "A12")]
@@ -110,7 +110,7 @@ def test_what_is_past_its_time_goes_in_batches_and_the_rest_stays(entry):
     AuditEntry.objects.bulk_create([aged(kept + 1) for _ in range(60)] + [aged(kept - 1)])
     with keeping.opened():
         keeping.entries().filter(pk=entry.pk).delete()  # the newest has the lowest key: time goes with keys
-    rule = next(rule for rule in retention.RULES if rule.name == "audit log")
+    rule = next(rule for rule in retention.schedule() if rule.name == "audit log")
     assert rule.overdue()[0] == 60
     gone = []
     retention.clean(tell=lambda rule, count: gone.append((rule.name, count)))

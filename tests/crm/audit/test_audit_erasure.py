@@ -6,8 +6,8 @@ from django.db import DatabaseError, connection, transaction
 from conversations.desk.models import SavedView
 from crm.audit import keeping, log
 from crm.audit.models import AuditEntry
-from crm.contacts import identities
 from crm.contacts.models import Contact
+from crm.merging import merge
 from tests.factories import ContactFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
@@ -46,8 +46,8 @@ def test_g15_also_those_who_were_merged_into_them_and_into_those():
     for person in people:
         log.record("changed", person, changes={"phone": ["+34600111222", None]})
     with transaction.atomic():
-        identities._absorb(second, third)
-        identities._absorb(first, second)
+        merge.absorb(second, third)
+        merge.absorb(first, second)
     assert list(Contact.objects.all()) == [first]
     assert keeping.forget(Contact, [first.pk], "Person 7") == 7
     for word in ("Muñoz", "Ana M.", "Anita", "+34600111222"):

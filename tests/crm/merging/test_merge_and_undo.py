@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from crm.contacts.models import Contact
+from crm.foundation.repointing import relations_to
 from crm.merging import merge, undo
 from crm.merging.journal import DROPPED, KEPT
 from crm.merging.models import MergeRecord
@@ -25,6 +26,23 @@ def lived(deeds):
     for deed in deeds:
         life.do(*deed)
     return life
+
+
+def test_lives_reach_every_table_that_points_at_contacts():
+    """Else the properties below would say nothing of a new one."""
+    life = Lives()
+    for deed in lives.DEEDS:
+        for whose in (0, 1):
+            life.do(deed, whose, 1)
+    for model, key in set(relations_to(Contact)) - {(MergeRecord, MergeRecord._meta.get_field("kept"))}:
+        holders = set(model._base_manager.values_list(key.attname, flat=True))
+        assert holders & {life.people[0].pk, life.people[1].pk}, f"{model._meta.label}.{key.name}"
+    record = merge.merge(*life.people[:2], by=life.by)
+    reached = set(record.moved) | {model for kind in record.lost.values() for model in kind}
+    assert {
+        "conversations.conversation", "crm.channelidentity", "crm.contactpoint", "crm.contacttag", "crm.contactnote",
+        "crm.contactfile", "crm.contactevent", "crm.consentevent", "crm.contactchange",
+    } <= reached  # fmt: skip
 
 
 class Undoing(TestCase):

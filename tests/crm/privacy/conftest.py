@@ -1,6 +1,7 @@
 import importlib
 
 import pytest
+from django.utils import translation
 
 
 @pytest.fixture(scope="session")
@@ -13,6 +14,12 @@ def factories():
 def _nobody_was_erased(settings, tmp_path):
     """This machine's list of hashes is of each test alone."""
     settings.DATA_DIR = tmp_path
+
+
+@pytest.fixture(autouse=True)
+def _in_english():
+    with translation.override("en"):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 from cryptography.fernet import InvalidToken
-from django.apps import apps
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.db import connection
@@ -34,7 +33,7 @@ from crm.exchange.models import BulkJob, ExportJob, ImportJob, ImportRow
 from crm.foundation import clock, work
 from crm.foundation.secrets import seal, unseal
 from crm.merging.models import DuplicatePair, MergeRecord
-from crm.privacy import accesses, requests
+from crm.privacy import accesses, holds, requests
 from crm.segments.models import Segment, SegmentMember
 from crm.staff import tokens
 from crm.staff.models import ApiToken, StoredAnswer
@@ -119,7 +118,20 @@ class Planted:
         )  # fmt: skip
         accesses.note(by, contact, "profile", detail=self.mark("detail of a look"))
         requests.record(contact, "rectification", by=by, verified_by="passport", reason=f"{contact.name} wrote")
+        holds.lift(holds.hold(contact, reason=self.mark("reason of a hold"), by=by), by=by)
         log.record("changed", contact, by=by, changes={"notes": [self.mark("audited"), None]})
+        self._plant_among_others()
+
+    def _plant_among_others(self):
+        """The bystander was one contact with them for a while; and staff looked for them."""
+        other, by, number = self.other, self.manager, f"+{self.wa_id}"
+        lent = {"company": [None, self.mark("lent to another")], log.ABSORBED: [None, self.contact.pk]}
+        log.record("merged", other, by=by, changes=lent)
+        log.record("changed", other, by=by, changes={"phones": [None, number]})
+        log.record("merge_undone", other, by=by, changes={"contact": [other.pk, self.contact.pk]})
+        gone = Segment(pk=987654, name=f"Only {number}")
+        log.record("deleted", gone, by=by, changes={"rule": [{"all": [{"field": "phone", "value": number}]}, None]})
+        log.record("exported", ExportJob(pk=987654), by=by, changes={"selection": [None, {"query": {"q": number}}]})
 
     def _plant_conversation(self):
         self.conversation = ConversationFactory(identity=self.account, contact=self.contact)
@@ -217,15 +229,14 @@ def found(markers):
 
 
 def stored():
-    """Every value of every table, sealed ones opened, and the bytes of every file."""
+    """Every value of every table the database itself knows, sealed ones opened, and the bytes of every file."""
     with connection.cursor() as cursor:
-        for model in apps.get_models(include_auto_created=True):
-            table = connection.ops.quote_name(model._meta.db_table)
-            cursor.execute(f"SELECT * FROM {table}")
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
             names = [column[0] for column in cursor.description]
             for row in cursor.fetchall():
                 for name, value in zip(names, row, strict=True):
-                    yield f"{model._meta.db_table}.{name}", opened(value)
+                    yield f"{table}.{name}", opened(value)
     for path in Path(settings.MEDIA_ROOT).rglob("*"):
         if path.is_file():
             yield f"file {path.parent.name}", path.read_bytes()

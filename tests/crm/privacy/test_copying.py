@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
 ELSEWHERE = {
     "attempt", "draft", "parked", "raw webhook", "quarantined webhook", "stored answer", "import file", "export file",
     "before an import", "reason of a row", "evidence of a pair", "merged name", "lost value", "detail of a look",
-    "audited", "audited message", "group preview", "rendition",
+    "audited", "audited message", "lent to another", "group preview", "rendition",
 }  # fmt: skip
 
 
@@ -92,6 +92,7 @@ def test_it_is_fetched_in_time_and_that_is_logged(planted, client):
     answer = client.get(address)
     assert answer["Content-Type"] == "application/zip"
     assert "attachment" in answer["Content-Disposition"]
+    assert b"".join(answer.streaming_content)[:2] == b"PK"
     assert AccessLogEntry.objects.filter(what="copy", contact=planted.contact, user=planted.manager).count() == 1
     PrivacyRequest.objects.filter(pk=row.pk).update(expires_at=clock.now() - dt.timedelta(seconds=1))
     assert client.get(address).status_code == 404

@@ -1,10 +1,12 @@
 """The register, holds, restriction, who looked, and the schedule: by function, in the administration and by API."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
 from conversations.messaging import outbound
 from conversations.messaging.errors import ReadOnlyConversation
@@ -194,9 +196,10 @@ def test_the_record_of_processing_is_made_of_what_is_set(admin, settings, factor
     assert "77 days" in page
     assert "WhatsApp" in page
     assert "Not in the register" in page
-    by_purpose = dict(processing.purposes())
-    assert "Consent" in by_purpose["Utility"]
-    assert "Contract" in by_purpose["Service"]
+    with translation.override("en"):
+        by_purpose = dict(processing.purposes())
+        assert "Consent" in by_purpose["Utility"]
+        assert "Contract" in by_purpose["Service"]
 
 
 def test_a_manager_records_and_answers_in_the_administration(admin, contact, manager):
@@ -214,7 +217,7 @@ def test_a_manager_records_and_answers_in_the_administration(admin, contact, man
     work.run_until_idle(requests.DRAIN)
     assert not Contact.objects.filter(pk=contact.pk).exists()
     page = admin.get(reverse("admin:crm_privacyrequest_change", args=[row.pk])).content.decode()
-    assert "crm.contact: 1" in page
+    assert re.search(r"Conta\w+: 1\b", page)
     admin.post(act, {"act": "nonsense"})
 
 
@@ -253,7 +256,7 @@ def test_by_api_a_copy_is_asked_for_and_fetched(api, contact):
     assert api.get(f"{base}{pk}/content/").status_code == 404
     work.run_until_idle(requests.DRAIN)
     assert api.get(f"{base}{pk}/").json()["state"] == "done"
-    assert api.get(f"{base}{pk}/content/").content[:2] == b"PK"
+    assert b"".join(api.get(f"{base}{pk}/content/").streaming_content)[:2] == b"PK"
 
 
 def test_by_api_an_erasure_can_be_followed_to_its_end(api, contact, manager):
