@@ -12,7 +12,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateFilter
 from unfold.decorators import display
 
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin
-from crm.audit.words import when
+from crm.audit.words import Labelled, when
 from crm.consent import past
 from crm.consent.forms import OptOutWordForm
 from crm.consent.models import ConsentEvent, OptOutWord, Suppression
@@ -58,9 +58,9 @@ class ConsentEventAdmin(ReadOnlyAdmin):
         return format_html('<a class="wc-link" href="{}">{}</a>', address, event.contact.title)
 
     @display(description=gettext_lazy("state"), label=STATE_COLOURS)
-    def state_word(self, event: ConsentEvent) -> tuple[str, str]:
+    def state_word(self, event: ConsentEvent) -> Labelled:
         """Granted or withdrawn, in colour."""
-        return event.state, event.get_state_display()
+        return Labelled(event.state, str(event.get_state_display()))
 
     @display(description=gettext_lazy("recorded by"))
     def who(self, event: ConsentEvent) -> str:

@@ -9,12 +9,13 @@ import threading
 import pytest
 from django.db import connection, transaction
 
-from conversations.ingest import pipeline, retention
+from conversations.ingest import pipeline
 from conversations.ingest.models import WebhookEvent
 from conversations.messaging import inbound
 from conversations.messaging.models import Conversation, Message
 from crm.contacts.models import ChannelIdentity, Contact
 from crm.foundation import clock
+from crm.privacy import retention
 from tests.webhooks import (
     ANA,
     T0,

@@ -55,8 +55,11 @@ def things_of(world):
         "contacts": world.contact, "conversations": world.conversation, "inboxes": world.inbox,
         "messages": world.message, "notes": world.note, "products": world.product, "tags": world.tag,
         "teams": world.team, "users": world.users["agent"], "webhook-events": world.event,
+        "consents": world.refusal, "erasure": world.erasure, "events": world.visit, "export": world.copy,
+        "files": world.paper, "imports": world.import_, "merge": world.merged, "points": world.point,
+        "segments": world.segment, "stages": world.stage,
     }  # fmt: skip
-    return {word: str(row.pk) for word, row in rows.items()}
+    return {word: str(row.pk) for word, row in rows.items()} | {"by-external-id": "policy-4711"}
 
 
 def point_at(things, case):

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db
 
 APPS = ("crm", "catalog", "conversations")
 NOTHING = {"email": None, "country": "", "time_zone": "", "stage": None, "owner": None, "external_id": None}
+RULE = {"match": "all", "rows": [{"field": "company", "op": "set"}]}
 # A request that is accepted, by route and method; what is writable there gets no other value.
 BODIES = {
     "POST api:attribute-list": {"key": "size", "label": "Size", "type": "text", "choices": [], "position": 1},
@@ -47,6 +48,16 @@ BODIES = {
     "POST api:stage-list": {"name": "Lead", "colour": 1, "position": 1},
     "PATCH api:stage-detail": {"name": "Lead", "colour": 1, "position": 1},
     "POST api:tag-merge": {"into": 0},
+    "PATCH api:import-detail": {"mapping": {"0": "name"}, "options": {"existing": "skip"}},
+    "POST api:import-cancel": {},
+    "POST api:import-check": {},
+    "POST api:import-commit": {},
+    "POST api:import-resume": {},
+    "POST api:import-undo": {},
+    "POST api:segment-list": {"name": "Few", "description": "", "rule": RULE, "version": 1},
+    "PATCH api:segment-detail": {"name": "Few", "description": "", "rule": RULE, "version": 1},
+    "POST api:segment-freeze": {"name": "Few"},
+    "POST api:segment-preview": {"rule": RULE},
     "PATCH api:contact-detail": {
         "name": "Ana", "phone": "+34600123456", "kind": "person", "tags": [], "company": "", "language": "es",
         "attributes": {}, "version": 1, **NOTHING,
@@ -68,7 +79,7 @@ BODIES = {
     "POST api:tag-list": {"name": "vip", "colour": 1, "group": ""},
     "PATCH api:tag-detail": {"name": "vip", "colour": 1, "group": ""},
 }  # fmt: skip
-NO_JSON = {"POST api:conversation-uploads", "POST api:contact-file-list"}
+NO_JSON = {"POST api:conversation-uploads", "POST api:contact-file-list", "POST api:import-list"}
 FULL_OF_KEYS = {("LiveHint", "payload"), *(("AuditEntry", name) for name in ("changes", "object_id", "search_text"))}
 LONG_AGO = "2001-02-03T04:05:06Z"
 MARK, NUMBER = "intruder", 987_654

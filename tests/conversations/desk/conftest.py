@@ -59,7 +59,9 @@ def desk(sign_in, agent):
 
 @pytest.fixture
 def things(factories, agent):
-    """What URLs speak of, for a conversation: itself, a failed message, a stored file, a message to be sent later."""
+    """What URLs speak of, for a conversation: itself, a failed message, a stored file, a message to be sent later, a
+    file about the contact.
+    """
 
     def of(conversation):
         models = importlib.import_module("conversations.messaging.models")
@@ -72,6 +74,9 @@ def things(factories, agent):
         planned = models.ScheduledMessage.objects.create(
             conversation=conversation, text="Later", send_at=clock.now() + dt.timedelta(hours=2)
         )
-        return SimpleNamespace(conversation=conversation, message=message, file=file, planned=planned)
+        paper = importlib.import_module("crm.contacts.files").add(
+            conversation.contact, files.ContentFile(b"A list of things", "a.txt"), by=agent
+        )
+        return SimpleNamespace(conversation=conversation, message=message, file=file, planned=planned, paper=paper)
 
     return of

@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
@@ -22,7 +23,8 @@ from conversations.messaging.models import (
     ScheduledMessage,
 )
 from conversations.notices.models import Notice
-from crm.contacts.models import Contact, ContactChange, ContactNote, ContactTag, Tag
+from crm.consent.models import ConsentEvent
+from crm.contacts.models import Contact, ContactChange, ContactFile, ContactNote, ContactPoint, ContactTag, Tag
 from crm.foundation import clock
 from crm.staff.models import Role, User
 from tests.factories import ConversationFactory, UserFactory
@@ -41,15 +43,17 @@ OF_CONVERSATION = {
     "assign": "POST", "status": "POST", "read": "POST", "typing": "POST",
     "snooze": "POST", "priority": "POST", "tags": "GET POST", "pin": "POST", "unread": "POST",
     "panel": "GET", "panel-timeline": "GET", "panel-files": "GET", "contact": "POST", "contact-tags": "POST",
-    "contact-notes": "GET POST", "alert": "GET",
+    "contact-notes": "GET POST", "contact-consents": "POST", "contact-points": "POST", "contact-files": "POST",
+    "alert": "GET",
     "media-list": "GET", "thread-search": "GET",
     "draft": "POST", "scheduled": "GET POST",
 }  # fmt: skip
 OF_MESSAGE = {"retry": "POST", "cancel": "POST", "undo": "POST", "info": "GET"}
 OF_FILE = {"media": "GET", "media-retry": "POST"}
 OF_PLAN = {"scheduled-change": "POST"}
+OF_PAPER = {"contact-file": "GET"}
 OF_QUERY = {"canned": "GET", "mentions": "GET"}  # the conversation is in ?c=
-NARROW = OF_CONVERSATION | OF_MESSAGE | OF_FILE | OF_PLAN | OF_QUERY
+NARROW = OF_CONVERSATION | OF_MESSAGE | OF_FILE | OF_PLAN | OF_PAPER | OF_QUERY
 CLOSED = GENERAL | NARROW
 
 cases = pytest.mark.parametrize(
@@ -70,6 +74,8 @@ def url_of(name, things):
         return reverse(f"desk:{name}", args=[things.file.pk])
     if name in OF_PLAN:
         return reverse(f"desk:{name}", args=[things.planned.pk])
+    if name in OF_PAPER:
+        return reverse(f"desk:{name}", args=[things.paper.pk])
     query = f"?c={things.conversation.pk}" if name in OF_QUERY else ""
     return reverse(f"desk:{name}") + query
 
@@ -82,7 +88,8 @@ def data_for(things):
         "assignee": "me", "status": "resolved", "version": things.conversation.version,
         "until": "reply", "priority": "2", "pinned": "1", "add": Tag.objects.get_or_create(name="intrusion")[0].pk,
         "conversation": things.conversation.pk, "language": "es", "theme": "dark", "field": "company",
-        "tag": Tag.objects.get_or_create(name="intrusion")[0].name,
+        "tag": Tag.objects.get_or_create(name="intrusion")[0].name, "value": "+34600999888", "reason": "intrusion",
+        "purpose": "marketing", "state": "granted", "file": SimpleUploadedFile("intrusion.txt", b"intrusion"),
     }  # fmt: skip
 
 
@@ -95,7 +102,7 @@ def ask(client, method, name, things):
 def state():
     """Everything an intruder could want to change."""
     models = (Conversation, Message, ConversationRead, ConversationEvent, Reaction, Attachment, LiveHint)
-    models += (Contact, ContactChange, ContactNote, ContactTag)
+    models += (Contact, ContactChange, ContactFile, ContactNote, ContactPoint, ContactTag, ConsentEvent)
     models += (Draft, ScheduledMessage, Notice, CannedAnswer)
     rows = [list(model.objects.order_by("pk").values_list()) for model in models]
     return [*rows, list(User.objects.order_by("pk").values_list("pk", "language", "theme"))]

@@ -11,6 +11,7 @@ from conversations.inboxes.models import Inbox, WhatsAppAccount
 from conversations.messaging import claiming, outbox, portfolio
 from conversations.messaging.models import Conversation, Message, PortfolioUse
 from conversations.messaging.rates import API, CAMPAIGN
+from crm.consent import ledger
 from crm.foundation import clock
 from tests.conversations.outbound.sending import again, make_due, say, seconds_until, send
 from tests.conversations.outbound.test_outbox_claims import in_threads
@@ -28,12 +29,16 @@ def fast(inbox):
     return inbox
 
 
+def reader(inbox, **options):
+    """A conversation with somebody who agreed to be sent campaigns."""
+    conversation = ConversationFactory(inbox=inbox, **options)
+    ledger.record(conversation.contact, purpose="marketing", state="granted", source="form")
+    return conversation
+
+
 def offer(inbox, count=1, origin="campaign", **options):
     """Templates to people who have not written lately."""
-    return [
-        say(ConversationFactory(inbox=inbox, closed=True, **options), content=WELCOME, origin=origin)
-        for _ in range(count)
-    ]
+    return [say(reader(inbox, closed=True, **options), content=WELCOME, origin=origin) for _ in range(count)]
 
 
 def statuses(messages):
@@ -86,7 +91,7 @@ def test_the_same_person_counts_once_a_day_and_an_open_window_not_at_all(graph, 
     [message] = offer(fast)
     send(message)
     send(say(message.conversation, content=WELCOME, origin="campaign"))
-    say(ConversationFactory(inbox=fast), content=WELCOME, origin="campaign")
+    say(reader(fast), content=WELCOME, origin="campaign")
     send(say(ConversationFactory(inbox=fast), "text"))
     assert len(graph.sent) == 4
     assert PortfolioUse.objects.count() == 1
