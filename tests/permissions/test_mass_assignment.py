@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 
 APPS = ("crm", "catalog", "conversations")
 NOTHING = {"email": None, "country": "", "time_zone": "", "stage": None, "owner": None, "external_id": None}
-RULE = {"match": "all", "rows": [{"field": "company", "op": "set"}]}
+RULE = {"all": [{"field": "company", "op": "set"}]}
 # A request that is accepted, by route and method; what is writable there gets no other value.
 BODIES = {
     "POST api:attribute-list": {"key": "size", "label": "Size", "type": "text", "choices": [], "position": 1},
