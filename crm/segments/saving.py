@@ -111,7 +111,7 @@ def replace_value(field: str, old: Any, new: Any) -> int:
 
 def check_room(segment: Segment) -> None:
     """Raises SegmentRefused if this one would be one too many."""
-    if segment.pk is None and Segment.objects.count() >= MOST:
+    if segment._state.adding and Segment.objects.count() >= MOST:
         raise SegmentRefused(_("There are already %(most)d segments. Delete one first.") % {"most": MOST}, field="name")
 
 
