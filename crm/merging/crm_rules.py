@@ -31,6 +31,7 @@ def _merge_points(journal: Journal) -> None:
     kept, dropped = journal.kept, journal.dropped
     mine = {(point.kind, point.match_key): point for point in kept.points.filter(until=None)}
     theirs = {(point.kind, point.match_key): point for point in dropped.points.filter(until=None)}
+    came_first = []
     for kind in ContactPoint.Kind.values:
         own = next((point for point in mine.values() if point.kind == kind and point.is_primary), None)
         other = next((point for point in theirs.values() if point.kind == kind and point.is_primary), None)
@@ -39,8 +40,13 @@ def _merge_points(journal: Journal) -> None:
         loser = own if journal.chosen(kind) == DROPPED else other
         journal.change(loser, is_primary=False)
         twin = mine.get((kind, other.match_key))
-        if loser is own and twin is not None:
+        if twin is None:
+            continue
+        came_first.append(other.pk)  # it is put away, as one that does not
+        if loser is own:
+            journal.change(other, is_primary=False)
             journal.change(twin, is_primary=True, **({"value": other.value} if twin.value != other.value else {}))
+    journal.notes[ContactPoint._meta.label_lower] = came_first
     both = [point.pk for place, point in theirs.items() if place in mine]
     journal.put_away(ContactPoint._base_manager.filter(pk__in=both))
     journal.move(ContactPoint._base_manager.filter(contact=dropped), "contact")
@@ -49,11 +55,12 @@ def _merge_points(journal: Journal) -> None:
 
 
 def _undo_points(notes: Any, kept: Contact, restored: Contact) -> None:
-    """Of each kind one comes first, and `Contact.phone` is that one."""
+    """Of each kind one comes first, the one that did unless another does by now, and `Contact.phone` is that one."""
+    came_first = set(notes or ())
     for contact in (kept, restored):
         for kind in ContactPoint.Kind.values:
-            present = contact.points.filter(kind=kind, until=None).order_by("-is_primary", "pk")
-            first = present.first()
+            present = contact.points.filter(kind=kind, until=None).order_by("pk")
+            first = min(present, key=lambda one: (not one.is_primary, one.pk not in came_first, one.pk), default=None)
             if first is not None and not first.is_primary:
                 first.is_primary = True
                 first.save(update_fields=["is_primary"])

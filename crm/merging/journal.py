@@ -47,8 +47,9 @@ class Journal:
         for name, value in values.items():
             setattr(row, name, value)
         row.save(update_fields=list(values))
-        pairs = {name: [before[name], plain(value)] for name, value in values.items()}
-        self.changed.setdefault(row._meta.label_lower, {})[str(row.pk)] = pairs
+        pairs = self.changed.setdefault(row._meta.label_lower, {}).setdefault(str(row.pk), {})
+        for name, value in values.items():
+            pairs[name] = [pairs[name][0] if name in pairs else before[name], plain(value)]
 
     def note_made(self, *rows: Model) -> None:
         """Rows that are there because of the merge."""

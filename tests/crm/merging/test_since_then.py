@@ -18,6 +18,7 @@ from crm.merging.errors import CannotMerge, CannotUndo
 from crm.merging.journal import DROPPED
 from crm.merging.models import MergeRecord
 from crm.staff.viewer import seen_by
+from tests.crm.merging.lives import known
 from tests.factories import ContactFactory, ConversationFactory, IdentityFactory, InboxFactory, TagFactory, UserFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sqlite_too]
@@ -171,6 +172,23 @@ def test_nothing_is_merged_with_itself_with_what_is_gone_or_with_a_group(two, by
     with pytest.raises(CannotMerge, match="no longer there"):
         merge.merge(kept, Contact(pk=kept.pk + 999), by=by)
     assert MergeRecord.objects.count() == 1
+
+
+@pytest.mark.parametrize("whose", ["kept", "dropped"])
+@pytest.mark.parametrize("first", ["+34600000007", "+34600000001"])  # further, or the kept contact's first as well
+def test_the_phone_that_came_first_does_so_again_after_an_undo(two, by, whose, first):
+    kept, dropped = two
+    for contact in two:
+        profile.add_point(contact, "phone", "+34600000007", by=by)
+        profile.add_point(contact, "phone", "+34600000001", by=by)
+    profile.add_point(dropped, "phone", first, by=by, is_primary=True)
+    if first == "+34600000001":
+        profile.add_point(kept, "phone", "+34600000007", by=by, is_primary=True)
+        profile.add_point(kept, "phone", "+34600000001", by=by, is_primary=True)
+    before = known()
+    record = merge.merge(kept, dropped, by=by, choices={"phone": whose})
+    undo.undo(record, by=by)
+    assert known() == before
 
 
 def test_merges_are_taken_back_in_turn_and_once(two, by):
