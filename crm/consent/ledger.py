@@ -338,12 +338,10 @@ def _weight(event: ConsentEvent) -> tuple[bool, dt.datetime, bool]:
 
 def _tell(counting: Sequence[tuple[ConsentEvent, str]]) -> None:
     """Whoever has to know of events that count, each with the state before it."""
-    for event, before in counting:
-        if event.source in AUDITED:
-            log.record(
-                f"consent_{event.state}", event.contact, by=event.by,
-                changes={str(event.purpose): [before, event.state]},
-            )  # fmt: skip
+    audited = [(event, before) for event, before in counting if event.source in AUDITED]
+    for (state, by), some in itertools.groupby(audited, key=lambda one: (one[0].state, one[0].by)):
+        told = [(event.contact, {str(event.purpose): [before, event.state]}) for event, before in some]
+        log.record_each(f"consent_{state}", told, by=by)
     moving = [event for event, before in counting if event.state != before]
     if moving:
         _list(moving)
