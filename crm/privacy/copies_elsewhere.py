@@ -34,11 +34,16 @@ def empty_answer(row: StoredAnswer, person: Person) -> bool:
     return True
 
 
-def delete_import(job: ImportJob, person: Person) -> bool:
-    """A file that speaks of them goes, and what is not committed of it is not imported any more; so do the reasons in
-    its report that quote them. Read first: nobody waits for a file.
+def is_theirs(job: ImportJob, person: Person) -> bool:
+    """Whether an import's file speaks of them; it may take a while to be read."""
+    return bool(job.file) and (job.pk in person.imports or _file_speaks_of(person, job.file))
+
+
+def delete_import(job: ImportJob, person: Person, is_known: bool | None = None) -> bool:
+    """A file that `is_theirs` goes, and what is not committed of it is not imported any more; so do the reasons in its
+    report that quote them.
     """
-    is_going = bool(job.file) and (job.pk in person.imports or _file_speaks_of(person, job.file))
+    is_going = is_theirs(job, person) if is_known is None else is_known
     is_cleaned = scrub(job, person, "headers", "file_name")
     quoting = Q()
     for word in person.marks:

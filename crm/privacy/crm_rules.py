@@ -108,7 +108,8 @@ def _add_sweeps() -> None:
         ),
         rules.Sweep(
             model=ImportJob, rows=lambda person: ImportJob.objects.all(), at_once=1,
-            take=copies_elsewhere.delete_import, why_not="files of many people; what they said of this one is a row",
+            reads=copies_elsewhere.is_theirs, take=copies_elsewhere.delete_import,
+            why_not="files of many people; what they said of this one is a row",
         ),
         rules.Sweep(
             model=ExportJob, rows=lambda person: ExportJob.objects.all(),

@@ -6,7 +6,7 @@ known sealed to the request until then, and afterwards to nobody.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -85,23 +85,27 @@ def _strip(contact: Contact) -> None:
 
 def _sweep(row: PrivacyRequest, sweep: rules.Sweep, person: Person) -> Iterator[None]:
     while True:
-        if not _look(row, sweep, person):
+        known = {one.pk: (sweep.reads(one, person),) for one in _next(row, sweep, person)} if sweep.reads else {}
+        if not _look(row, sweep, person, known):
             return
         yield
 
 
-@in_transaction
-def _look(row: PrivacyRequest, sweep: rules.Sweep, person: Person) -> bool:
-    """Some rows of a store, from where the last look ended; whether there may be more."""
+def _next(row: PrivacyRequest, sweep: rules.Sweep, person: Person) -> list[Any]:
+    """Some rows of a store, from where the last look ended."""
     _ready(row)
     found: QuerySet[Any] = sweep.rows(person).order_by("pk")
     last = row.result[_PLACES].get(sweep.name)
-    if last is not None:
-        found = found.filter(pk__gt=last)
-    chosen = list(found[: sweep.at_once])
+    return list((found if last is None else found.filter(pk__gt=last))[: sweep.at_once])
+
+
+@in_transaction
+def _look(row: PrivacyRequest, sweep: rules.Sweep, person: Person, known: Mapping[Any, tuple[Any, ...]]) -> bool:
+    """Take what is theirs out of the next rows (`known`: what their files say); whether there may be more."""
+    chosen = _next(row, sweep, person)
     if not chosen:
         return False
-    taken = sum(sweep.take(one, person) for one in chosen)
+    taken = sum(sweep.take(one, person, *known.get(one.pk, ())) for one in chosen)
     _count(row, sweep.model, taken)
     places = row.result[_PLACES] | {sweep.name: chosen[-1].pk}
     advance(row, result=row.result | {_PLACES: places})

@@ -74,10 +74,12 @@ class Sweep:
 
     model: type[Model]
     rows: Callable[[Person], QuerySet[Any]]
-    take: Callable[[Any, Person], bool]
+    take: Callable[..., bool]
     why_not: str
     stays: str | Promise = ""
-    at_once: int = 200  # rows of one transaction; one, where a row has a file to be read
+    at_once: int = 200  # rows of one transaction
+    # Where rows have files: what they say is found out before the transaction, and is the third argument of `take`.
+    reads: Callable[[Any, Person], Any] | None = None
 
     @property
     def name(self) -> str:

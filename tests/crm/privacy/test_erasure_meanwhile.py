@@ -10,6 +10,7 @@ import pytest
 from django.core.files.base import ContentFile
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.db import connection
 
 from conversations.desk.models import SavedView
 from crm.consent import beside, ledger, suppression
@@ -224,3 +225,12 @@ def test_cells_of_the_access_log_are_no_formulas(ana, manager):
     accesses.note(manager, None, accesses.What.EXPORT, detail="=HYPERLINK(1)")
     _head, row = accesses.lines(accesses.of_period(*accesses.period("", "")))
     assert row[-1] == "'=HYPERLINK(1)"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_for_the_database_while_files_are_read(ana, manager, monkeypatch):
+    imported(b"phone\n600 999 888\n")
+    seen = []
+    monkeypatch.setattr(copies_elsewhere, "_file_speaks_of", lambda *_: bool(seen.append(connection.in_atomic_block)))
+    assert erase(ana, manager).state == "done"
+    assert seen == [False]
