@@ -17,6 +17,7 @@ from unfold.decorators import display
 
 from crm.audit.keyset import AFTER, BEFORE, bounded_count
 from crm.audit.keyset import counted as at_most
+from crm.audit.words import when
 from crm.contacts.models import Contact, LifecycleStage, Tag
 from crm.exchange import bulk, exporter, selection
 from crm.exchange.import_pages import ImportJobAdmin
@@ -157,9 +158,9 @@ class ExportJobAdmin(ForSelection):
         return job.get_format_display()
 
     @display(description=gettext_lazy("kept until"))
-    def until(self, job: ExportJob) -> Any:
+    def until(self, job: ExportJob) -> str:
         """When the file goes."""
-        return job.expires_at
+        return when(job.expires_at)
 
 
 @admin.register(BulkJob)

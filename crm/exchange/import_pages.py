@@ -17,7 +17,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 from unfold.decorators import display
 
-from crm.audit.words import Labelled
 from crm.contacts import masking, reading
 from crm.contacts.files import BadFile
 from crm.contacts.models import Tag
@@ -239,9 +238,9 @@ class ImportJobAdmin(JobPages):
         return format_html('<span dir="auto">{}</span>', job.file_name)
 
     @display(description=gettext_lazy("step"))
-    def step_word(self, job: ImportJob) -> Labelled:
+    def step_word(self, job: ImportJob) -> str:
         """How far it is."""
-        return Labelled(job.step, job.get_step_display())
+        return job.get_step_display()
 
     @display(description=gettext_lazy("rows"))
     def rows_word(self, job: ImportJob) -> str:

@@ -26,6 +26,7 @@ function refuse(form) {
   const file = form.querySelector("input[type=file]");
   const sentence = form.querySelector("[data-too-big]");
   const isTooBig = () => file.files.length > 0 && file.files[0].size > Number(form.dataset.most);
+  file.hasChangeListener = true; // Unfold's own looks for a field for the name that only its forms have
   file.addEventListener("change", () => {
     sentence.hidden = !isTooBig();
   });
