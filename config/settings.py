@@ -339,6 +339,11 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "ConsentPurposeEnum": "crm.consent.models.Purpose",
+        "ConsentStateEnum": "crm.consent.models.State",
+        "WebhookEventStateEnum": "conversations.ingest.models.WebhookEvent.State",
+    },
 }
 
 # Who may read /metrics: the bearer of this token; without one, who asks from this machine past no proxy.
