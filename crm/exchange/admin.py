@@ -122,6 +122,8 @@ class ExportJobAdmin(ForSelection):
     def file_view(self, request: HttpRequest, secret: str) -> Streamed:
         """The file, for who had it made, in time; for everybody else there is none."""
         user: Any = request.user
+        if not user.has_perm(exporter.PERMISSION):
+            raise PermissionDenied
         return exporter.download(exporter.found(secret, user), user)
 
     def begin(self, request: HttpRequest, chosen: dict[str, Any], user: User) -> ExportJob:

@@ -79,6 +79,11 @@ BODIES = {
     "POST api:tag-list": {"name": "vip", "colour": 1, "group": ""},
     "PATCH api:tag-detail": {"name": "vip", "colour": 1, "group": ""},
 }  # fmt: skip
+# Refused as things stand: the message has failed, the import was not checked, there is no such tag, contact, account.
+REFUSED = {
+    "POST api:message-cancel", "POST api:import-commit", "POST api:import-resume", "POST api:import-undo",
+    "POST api:tag-merge", "POST api:contact-merge-list", "POST api:contact-split-list",
+}  # fmt: skip
 NO_JSON = {"POST api:conversation-uploads", "POST api:contact-file-list", "POST api:import-list"}
 FULL_OF_KEYS = {("LiveHint", "payload"), *(("AuditEntry", name) for name in ("changes", "object_id", "search_text"))}
 LONG_AGO = "2001-02-03T04:05:06Z"
@@ -198,7 +203,7 @@ def test_p08_the_table_of_bodies_knows_every_route_that_writes():
 
 @pytest.mark.covers("P08")
 def test_p08_what_a_request_may_not_say_changes_nothing(record_property):
-    world, unexpected, accepted = World(), [], 0
+    world, unexpected, refused = World(), [], set()
     for route, method in writable():
         name = f"{method} {route.name}"
         if name in NO_JSON:
@@ -206,11 +211,11 @@ def test_p08_what_a_request_may_not_say_changes_nothing(record_property):
         body = {key: value for key, value in BODIES[name].items() if (key, value) != ("client_id", None)}
         status, cells, new, _refused = effect(world, route, method, body)
         hostile_status, hostile_cells, hostile_new = hostile_effect(world, route, method, body)
-        accepted += status < 300
+        refused |= {name} if status >= 300 else set()
         unexpected += [(name, cell) for cell in hostile_cells ^ cells]
         unexpected += [(name, model.__name__, row) for model, row in hostile_new if any(map(is_hostile, row.values()))]
         unexpected += [(name, *one) for one in set(told_apart(new)) ^ set(told_apart(hostile_new))]
         unexpected += [(name, status, hostile_status)] * (status != hostile_status)
     record_property("routes", len(BODIES))
     assert unexpected == []
-    assert accepted >= len(BODIES) - 4  # a failed message is not cancelled, nothing merged into none, no account split
+    assert refused == REFUSED

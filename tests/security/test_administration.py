@@ -96,7 +96,8 @@ def pages_of(model):
     known = [route for route in routes() if route.name.startswith(label)]
     if not row:
         return []
-    return [route.address(object_id=row.pk, pk=row.pk, first=row.pk, second=row.pk, secret="x") for route in known]
+    values = {"object_id": row.pk, "pk": row.pk, "first": row.pk, "second": row.pk, "secret": getattr(row, "secret", "")}
+    return [route.address(**values) for route in known]
 
 
 @pytest.mark.covers("A05")
