@@ -198,7 +198,10 @@ class PrivacyRequestAdmin(Appended):
         )
         if went and kept:
             return format_html(
-                _("Erased: {}<br>Stays: {}<br>Known from now on as {}"), went, kept, told.get("subject", "")
+                "{}<br>{}<br>{}",
+                _("Erased: %(tables)s") % {"tables": went},
+                _("Stays: %(tables)s") % {"tables": kept},
+                _("Known from now on as %(name)s") % {"name": told.get("subject", "")},
             )
         return went or rows or "—"
 

@@ -96,7 +96,13 @@ def pages_of(model):
     known = [route for route in routes() if route.name.startswith(label)]
     if not row:
         return []
-    values = {"object_id": row.pk, "pk": row.pk, "first": row.pk, "second": row.pk, "secret": getattr(row, "secret", "")}
+    values = {
+        "object_id": row.pk,
+        "pk": row.pk,
+        "first": row.pk,
+        "second": row.pk,
+        "secret": getattr(row, "secret", ""),
+    }
     return [route.address(**values) for route in known]
 
 

@@ -48,7 +48,7 @@ class Command(AuditedCommand):
         self.stdout.write(f"{files} files.")
         self._migrate()
         log.record("restored", changes={"backup": [None, manifest.made_at], "tables_that_differ": [None, differing]})
-        call_command("erasures", apply=[], stdout=self.stdout)
+        self._forget_again()
         self.stdout.write("Sending is stopped until a manager lifts the fence, in the inbox or by `manage.py fence`.")
         unreadable = backups.unreadable_secrets()
         if unreadable:
@@ -58,6 +58,13 @@ class Command(AuditedCommand):
             )
         if differing:
             raise CommandError(f"Restored, but {differing} tables differ from the manifest (see above).")
+
+    def _forget_again(self) -> None:
+        """Who was erased since the backup goes again; whom a legal hold keeps is told, and the rest goes on."""
+        try:
+            call_command("erasures", apply=[], stdout=self.stdout)
+        except CommandError as error:
+            self.stdout.write(str(error))
 
     def _check_place(self) -> None:
         tables = dumps.tables_there()
