@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Callable
 from typing import Any
 
+from babel import Locale
 from django.utils import translation
 from django.utils.translation import gettext as _
 
@@ -14,6 +15,7 @@ from crm.contacts import masking, points
 from crm.contacts.attributes import InvalidValue
 from crm.contacts.models import Contact, LifecycleStage
 from crm.contacts.phones import not_a_number, number
+from crm.foundation.search import fold
 from crm.foundation.text import clean_text
 from crm.staff.models import User
 
@@ -56,17 +58,27 @@ def kind(text: str) -> str:
 def country(text: str) -> str:
     """A country's two letters (ISO 3166-1), "" for none; raises InvalidValue."""
     code = text.upper()
-    if code and code not in countries():
+    if code and code not in _codes():
         raise InvalidValue(_("This is not a country code. Write its two letters, such as ES or CO."))
     return code
 
 
-@functools.cache
 def countries() -> dict[str, str]:
-    """Every country's two letters with its English name. Source: iso3166.tab of the tz database."""
+    """Every country's two letters with its name in the active language, by name. Source: Unicode CLDR."""
+    return _countries(translation.get_language() or "es")
+
+
+@functools.cache
+def _countries(language: str) -> dict[str, str]:
+    names = Locale.parse(language, sep="-").territories
+    return dict(sorted(((code, names[code]) for code in _codes()), key=lambda row: fold(row[1])))
+
+
+@functools.cache
+def _codes() -> frozenset[str]:
+    """ISO 3166-1, of the tz database."""
     table = importlib.resources.files("tzdata").joinpath("zoneinfo", "iso3166.tab").read_text(encoding="utf-8")
-    rows = (row.split("\t") for row in table.splitlines() if row and not row.startswith("#"))
-    return dict(rows)
+    return frozenset(row.partition("\t")[0] for row in table.splitlines() if row and not row.startswith("#"))
 
 
 def time_zone(text: str) -> str:
