@@ -74,6 +74,8 @@ class Draft(models.Model):
     updated_at = models.DateTimeField(default=clock.now)
 
     class Meta:
+        verbose_name = _("draft")
+        verbose_name_plural = _("drafts")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "conversation", "mode"], name="draft_one_per_mode"),
             models.CheckConstraint(condition=Q(mode__in=["reply", "note"]), name="draft_mode_is_known"),

@@ -3,6 +3,7 @@
 import datetime as dt
 
 from django.contrib.sessions.models import Session
+from django.utils.translation import gettext_noop
 
 from conversations.ingest.models import RefusedWebhooks, WebhookEvent
 from conversations.live import replay
@@ -42,34 +43,40 @@ class Recorded(Rule):
 
 RULES = (
     Rule(
-        "raw webhooks",
+        gettext_noop("raw webhooks"),
         lambda: WebhookEvent.objects.filter(state=WebhookEvent.State.PROCESSED).only("pk"),
         "processed_at",
         EVENTS_KEPT,
     ),
     Rule(
-        "quarantined webhooks",
+        gettext_noop("quarantined webhooks"),
         lambda: WebhookEvent.objects.filter(state=WebhookEvent.State.QUARANTINED).only("pk"),
         "processed_at",
         QUARANTINE_KEPT,
     ),
-    Rule("parked updates", ParkedUpdate.objects.all, "created_at", PARKED_KEPT, clock.now, in_order=True),
-    Rule("live hints", LiveHint.objects.all, "created_at", replay.RETENTION, in_order=True),
+    Rule(gettext_noop("parked updates"), ParkedUpdate.objects.all, "created_at", PARKED_KEPT, clock.now, in_order=True),
+    Rule(gettext_noop("live hints"), LiveHint.objects.all, "created_at", replay.RETENTION, in_order=True),
     Uploads(
-        "uploads not sent",
+        gettext_noop("uploads not sent"),
         lambda: Attachment.objects.filter(message=None),
         "created_at",
         media.UNSENT_UPLOADS,
         clock.now,
     ),
-    Rule("failed calls for files", MediaAttempt.objects.all, "started_at", media_budget.KEPT),
-    Rule("people written to", PortfolioUse.objects.all, "used_at", PORTFOLIO_KEPT),
-    Rule("counts of refused webhooks", RefusedWebhooks.objects.all, "last_at", REFUSED_KEPT),
-    Rule("answers kept for repeated requests", StoredAnswer.objects.all, "created_at", idempotency.KEPT, in_order=True),
-    Recorded("audit log", keeping.entries, "at", keeping.KEPT, in_order=True),
-    Rule("ended sessions", Session.objects.all, "expire_date", dt.timedelta()),
-    Rule("notes of ended sessions", StaffSession.objects.all, "last_seen_at", sessions.kept()),
-    Rule("tries to sign in", Tries.objects.all, "ends_at", dt.timedelta()),
+    Rule(gettext_noop("failed calls for files"), MediaAttempt.objects.all, "started_at", media_budget.KEPT),
+    Rule(gettext_noop("people written to"), PortfolioUse.objects.all, "used_at", PORTFOLIO_KEPT),
+    Rule(gettext_noop("counts of refused webhooks"), RefusedWebhooks.objects.all, "last_at", REFUSED_KEPT),
+    Rule(
+        gettext_noop("answers kept for repeated requests"),
+        StoredAnswer.objects.all,
+        "created_at",
+        idempotency.KEPT,
+        in_order=True,
+    ),
+    Recorded(gettext_noop("audit log"), keeping.entries, "at", keeping.KEPT, in_order=True),
+    Rule(gettext_noop("ended sessions"), Session.objects.all, "expire_date", dt.timedelta()),
+    Rule(gettext_noop("notes of ended sessions"), StaffSession.objects.all, "last_seen_at", sessions.kept()),
+    Rule(gettext_noop("tries to sign in"), Tries.objects.all, "ends_at", dt.timedelta()),
 )
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from conversations.messaging import media_store, previews, summary
 from conversations.messaging.models import Attachment, Conversation, Message
@@ -40,7 +41,7 @@ class Messages(Rule):
 
 RULES = (
     Files(
-        "media",
+        gettext_noop("media"),
         lambda: Attachment.objects.filter(state=Attachment.State.STORED, message__isnull=False),
         "created_at",
         FILES_KEPT,
@@ -48,7 +49,13 @@ RULES = (
         contact="conversation__contact",
     ),
     Messages(
-        "messages", Message.objects.all, "created_at", None, clock.now, in_order=True, contact="conversation__contact"
+        gettext_noop("messages"),
+        Message.objects.all,
+        "created_at",
+        None,
+        clock.now,
+        in_order=True,
+        contact="conversation__contact",
     ),
 )
 

@@ -259,6 +259,8 @@ class ConversationPin(models.Model):
     pinned_at = models.DateTimeField(default=clock.now)
 
     class Meta:
+        verbose_name = _("pinned conversation")
+        verbose_name_plural = _("pinned conversations")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["user", "conversation"], name="conversationpin_once"),
         ]
@@ -275,6 +277,8 @@ class ConversationRead(models.Model):
     inbound_upto = models.PositiveIntegerField(default=0)
 
     class Meta:
+        verbose_name = _("reading mark")
+        verbose_name_plural = _("reading marks")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["conversation", "user"], name="conversationread_once"),
         ]
@@ -297,6 +301,8 @@ class ConversationEvent(models.Model):
     external_id = models.CharField(max_length=256, null=True, blank=True)
 
     class Meta:
+        verbose_name = _("event of a conversation")
+        verbose_name_plural = _("events of conversations")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["conversation", "external_id"],

@@ -84,6 +84,8 @@ ACTIONS = {
     "erased": gettext_lazy("Erased"),
     "copy_made": gettext_lazy("Copy of the data made"),
 }
+# Of things that are no field of what the entry is about, such as a contact's consent.
+STATES = {"granted": gettext_lazy("Granted"), "withdrawn": gettext_lazy("Withdrawn")}
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,10 @@ def _field_word(label: str, name: str) -> str:
         model, _space, pk = kind.partition(" ")
         label = f"{label.partition('.')[0]}.{model}"
         return f"{model_word(label)} {pk}: {_field_word(label, rest)}"
-    if "." in name:  # how much of another kind of thing was touched
+    column, dot, key = name.partition(".")
+    if dot and _field(label, column):  # one value of many: "attributes.plan"
+        return f"{_field_word(label, column)}: {key}"
+    if dot:  # how much of another kind of thing was touched
         return model_word(name)
     field = _field(label, name)
     plain = name.removesuffix("_id").replace("_", " ")
@@ -166,10 +171,14 @@ def _shown(label: str, name: str, value: Any) -> str:
     field = _field(label, name)
     if field is not None and field.choices:
         return str(dict(field.flatchoices).get(value, value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_shown('', '', one)}" for key, one in value.items()) or "—"
     if isinstance(value, int | float):
         return number_format(value, use_l10n=True)
     if isinstance(value, list) and all(isinstance(one, str) for one in value):
         return ", ".join(value) or "—"
+    if isinstance(value, str) and value in STATES:
+        return str(STATES[value])
     moment = parse_datetime(value) if isinstance(value, str) and "T" in value else None
     if moment is not None and moment.tzinfo:
         return when(moment)

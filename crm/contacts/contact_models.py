@@ -224,6 +224,8 @@ class ChannelIdentity(models.Model):
     number_seen_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("account")
+        verbose_name_plural = _("accounts")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["channel", "scope", "user_id"],
@@ -260,6 +262,8 @@ class IdentityValue(models.Model):
     until = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("former number or id")
+        verbose_name_plural = _("former numbers and ids")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["identity", "field", "value", "until"], name="identityvalue_once"),
         ]

@@ -43,6 +43,8 @@ class ContactTag(models.Model):
     reason = models.CharField(max_length=200, blank=True, default="", db_default="")
 
     class Meta:
+        verbose_name = _("tag of a contact")
+        verbose_name_plural = _("tags of contacts")
         constraints: ClassVar = [models.UniqueConstraint(fields=["contact", "tag"], name="contacttag_once")]
 
     def __str__(self) -> str:

@@ -80,6 +80,8 @@ class ImportRow(models.Model):
     is_undone = models.BooleanField(default=False)
 
     class Meta:
+        verbose_name = _("imported row")
+        verbose_name_plural = _("imported rows")
         constraints: ClassVar = [models.UniqueConstraint(fields=["job", "number"], name="importrow_once")]
         indexes: ClassVar = [models.Index(fields=["job", "outcome", "number"], name="importrow_report")]
 

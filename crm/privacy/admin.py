@@ -145,7 +145,7 @@ class PrivacyRequestAdmin(Appended):
             number = bounded_count(rule.old()) if limit is not None else 0
             words = _("Until the person is erased") if limit is None else processing.span(limit)
             rows.append(
-                {"name": rule.name, "key": rule.key, "kept": words, "overdue": counted(number) if number else "0"}
+                {"name": rule.label, "key": rule.key, "kept": words, "overdue": counted(number) if number else "0"}
             )
         context = {**self.admin_site.each_context(request), "title": _("Retention"), "rules": rows, "opts": self.opts}
         return render(request, "admin/privacy/retention.html", context)

@@ -84,6 +84,10 @@ class ErasedSubject(models.Model):
     request = models.ForeignKey(PrivacyRequest, on_delete=models.PROTECT, related_name="digests")
     erased_at = models.DateTimeField(default=clock.now, editable=False)
 
+    class Meta:
+        verbose_name = _("erased person")
+        verbose_name_plural = _("erased people")
+
     def __str__(self) -> str:
         return f"erased {self.erased_at:%Y-%m-%d}"
 

@@ -129,8 +129,7 @@ def kept() -> list[tuple[str, str]]:
     found = []
     for rule in retention.schedule():
         limit = rule.limit
-        words = _("until the person is erased") if limit is None else _("at once") if not limit else span(limit)
-        found.append((rule.name, words))
+        found.append((rule.label, _("until the person is erased") if limit is None else span(limit)))
     return found
 
 

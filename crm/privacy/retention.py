@@ -15,7 +15,8 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Min, QuerySet
-from django.utils.text import slugify
+from django.utils.text import capfirst, slugify
+from django.utils.translation import gettext as _
 
 from crm.foundation import clock
 from crm.privacy import holds
@@ -31,7 +32,7 @@ class Rule:
     lookup of whose they are, for legal holds. `kept` None: for ever, unless RETENTION_DAYS names the rule.
     """
 
-    name: str
+    name: str  # marked for translation
     rows: Callable[[], QuerySet[Any]]
     time: str
     kept: dt.timedelta | None
@@ -43,6 +44,11 @@ class Rule:
     def key(self) -> str:
         """What settings call it."""
         return slugify(self.name)
+
+    @property
+    def label(self) -> str:
+        """What readers call it."""
+        return str(capfirst(_(self.name)))
 
     @property
     def limit(self) -> dt.timedelta | None:

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext_noop
 
 from crm.contacts.models import Contact
 from crm.exchange import jobs
@@ -69,10 +70,14 @@ def _resting_imports() -> QuerySet[ImportJob]:
 
 RULES = (
     ImportFiles(
-        "import files", lambda: _resting_imports().exclude(file=""), "rests_since", IMPORT_FILES_KEPT, clock.now
+        gettext_noop("import files"),
+        lambda: _resting_imports().exclude(file=""),
+        "rests_since",
+        IMPORT_FILES_KEPT,
+        clock.now,
     ),
     Rule(
-        "reports of imports",
+        gettext_noop("reports of imports"),
         ImportRow.objects.all,
         "job__created_at",
         REPORTS_KEPT,
@@ -81,14 +86,14 @@ RULES = (
         contact="contact",
     ),
     Rule(
-        "records of imports",
+        gettext_noop("records of imports"),
         lambda: _resting_imports().filter(file="", rows=None),
         "rests_since",
         REPORTS_KEPT,
         clock.now,
     ),
     Rule(
-        "records of exports",
+        gettext_noop("records of exports"),
         lambda: ExportJob.objects.filter(state__in=FINISHED, file=""),
         "created_at",
         REPORTS_KEPT,
@@ -96,15 +101,23 @@ RULES = (
         in_order=True,
     ),
     Copies(
-        "copies of data",
+        gettext_noop("copies of data"),
         lambda: PrivacyRequest.objects.exclude(file=""),
         "expires_at",
         dt.timedelta(),
         clock.now,
         contact="contact",
     ),
-    Rule("access log", AccessLogEntry.objects.all, "at", ACCESSES_KEPT, clock.now, in_order=True, contact="contact"),
-    Silent("silent contacts", _silent, "heard_at", None, clock.now, contact="pk"),
+    Rule(
+        gettext_noop("access log"),
+        AccessLogEntry.objects.all,
+        "at",
+        ACCESSES_KEPT,
+        clock.now,
+        in_order=True,
+        contact="contact",
+    ),
+    Silent(gettext_noop("silent contacts"), _silent, "heard_at", None, clock.now, contact="pk"),
 )
 
 

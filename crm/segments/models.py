@@ -44,6 +44,8 @@ class SegmentMember(models.Model):
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="segment_members")
 
     class Meta:
+        verbose_name = _("member of a segment")
+        verbose_name_plural = _("members of segments")
         constraints: ClassVar = [models.UniqueConstraint(fields=["segment", "contact"], name="segmentmember_once")]
 
     def __str__(self) -> str:
