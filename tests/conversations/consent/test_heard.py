@@ -232,7 +232,7 @@ def test_odd_preferences_are_kept_and_change_nothing(inbox, odd):
     assert not ConsentEvent.objects.exists()
 
 
-@pytest.mark.covers("F37")
+@pytest.mark.covers("G06", "F37")
 def test_a_refusal_for_stopped_marketing_withdraws(inbox, factories):
     write(inbox, "hola")
     conversation = Message.objects.get().conversation

@@ -46,7 +46,7 @@ def test_a_template_that_does_not_say_goes_to_who_has_said_nothing(conversation)
     assert offer(conversation, "").payload.get("purpose") is None
 
 
-@pytest.mark.covers("F41")
+@pytest.mark.covers("G04", "F41")
 def test_what_was_withdrawn_meanwhile_does_not_leave(conversation, graph):
     said(conversation, "granted")
     marketing, answer = offer(conversation), say(conversation, "Hello")
@@ -62,6 +62,7 @@ def test_what_was_withdrawn_meanwhile_does_not_leave(conversation, graph):
     assert outbound.retry(again(marketing)).status == "queued"
 
 
+@pytest.mark.covers("G06")
 def test_a_refused_send_feeds_the_ledger(conversation, graph):
     said(conversation, "granted")
     graph.answers(refuses(131050))

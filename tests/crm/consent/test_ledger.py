@@ -56,6 +56,7 @@ def test_whose_data_is_restricted_is_not_written_to(contact):
     assert not ledger.may(contact, "utility")
 
 
+@pytest.mark.covers("G02")
 def test_an_audience_is_asked_at_once(contact, factories, django_assert_num_queries):
     others = [factories.ContactFactory() for _number in range(4)]
     say(contact)

@@ -33,6 +33,7 @@ def test_every_phrase_of_the_table_means_what_it_must():
     assert misses == false_hits == []
 
 
+@pytest.mark.covers("G05")
 def test_what_the_design_names_is_there():
     named = {
         "en": ["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "OPTOUT", "REVOKE", "REMOVE"],

@@ -35,6 +35,7 @@ def copy_of(contact, by):
         return row, zipfile.ZipFile(BytesIO(file.read()))
 
 
+@pytest.mark.covers("G10")
 def test_every_marker_is_in_the_copy_or_left_out_for_a_reason(planted):
     _row, archive = copy_of(planted.contact, planted.manager)
     whole = b"".join(archive.read(name) for name in archive.namelist()).decode()
@@ -51,6 +52,7 @@ def test_every_marker_is_in_the_copy_or_left_out_for_a_reason(planted):
     assert "http://" not in page.replace("https://example.test", "")
 
 
+@pytest.mark.covers("G10")
 def test_the_copy_has_as_many_rows_as_the_tables(planted):
     """Against the keys themselves: every table from which one can walk to the contact."""
     _row, archive = copy_of(planted.contact, planted.manager)
@@ -77,6 +79,7 @@ def ways(model, seen=()):
     return found
 
 
+@pytest.mark.covers("G10")
 def test_it_says_what_the_law_wants_told(planted):
     _row, archive = copy_of(planted.contact, planted.manager)
     about = json.loads(archive.read("data.json"))["about"]
@@ -85,6 +88,7 @@ def test_it_says_what_the_law_wants_told(planted):
     assert any(one["purpose"] == "Marketing" for one in about["purposes"])
 
 
+@pytest.mark.covers("G29")
 def test_it_is_fetched_in_time_and_that_is_logged(planted, client):
     row, _archive = copy_of(planted.contact, planted.manager)
     address = reverse("admin:crm_privacyrequest_copy", args=[row.pk])

@@ -22,6 +22,7 @@ from tests.crm.privacy.planting import erase, found
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.sqlite_too]
 
 
+@pytest.mark.covers("G14")
 def test_no_marker_is_left_anywhere(planted, record_property):
     before = found(planted.markers)
     assert sorted(set(planted.markers) - set(before)) == [], "these were not planted"
@@ -59,6 +60,7 @@ def test_others_keep_what_is_theirs(planted):
     assert value["messages"][1]["text"]["body"] == "kept of others"
 
 
+@pytest.mark.covers("G15")
 def test_the_certificate_says_what_went_and_what_stays(planted):
     row = erase(planted.contact, planted.manager)
     assert row.result["erased"]["conversations.message"] == 5
@@ -75,6 +77,7 @@ def test_the_certificate_says_what_went_and_what_stays(planted):
     assert other.verified_by == "passport"
 
 
+@pytest.mark.covers("G08")
 def test_a_withdrawal_outlives_the_person(planted):
     erase(planted.contact, planted.manager)
     assert suppression.are_suppressed([f"+{planted.wa_id}"], "marketing")
@@ -82,6 +85,7 @@ def test_a_withdrawal_outlives_the_person(planted):
     assert ledger.state_of(again, "marketing") == "withdrawn"
 
 
+@pytest.mark.covers("G20")
 def test_a_hold_keeps_everything_until_it_is_lifted(planted):
     hold = holds.hold(planted.contact, reason="lawsuit 7", by=planted.manager)
     row = requests.record(planted.contact, "erasure", by=planted.manager, verified_by="passport")
@@ -122,6 +126,7 @@ def test_a_process_that_ends_in_between_is_followed_by_another(planted, after):
     assert row.result["erased"]["crm.contactpoint"] == 2
 
 
+@pytest.mark.covers("G16")
 def test_who_writes_during_the_erasure_is_somebody_new(planted, factories):
     row = requests.record(planted.contact, "erasure", by=planted.manager, verified_by="passport")
     requests.start(row, by=planted.manager)
@@ -157,6 +162,7 @@ def test_nothing_more_is_sent_from_the_first_moment(planted):
         merge.merge(planted.other, planted.contact, by=planted.manager)
 
 
+@pytest.mark.covers("G18")
 def test_a_restored_backup_forgets_them_again(planted):
     kept = Contact.objects.filter(pk=planted.contact.pk).values().get()
     erase(planted.contact, planted.manager)
@@ -169,6 +175,7 @@ def test_a_restored_backup_forgets_them_again(planted):
     assert Contact.objects.filter(pk=stranger.pk).exists()
 
 
+@pytest.mark.covers("G18")
 def test_the_hashes_of_another_machine_are_applied_too(planted, tmp_path):
     kept = Contact.objects.filter(pk=planted.contact.pk).values().get()
     erase(planted.contact, planted.manager)

@@ -129,6 +129,7 @@ def ago(days):
     return clock.now() - dt.timedelta(days=days)
 
 
+@pytest.mark.covers("G08")
 def test_who_said_no_after_the_backup_is_not_written_to_again(ana, manager, django_capture_on_commit_callbacks):
     other = profile.write(Contact(), by=manager, name="Bea", phone="+34600111333")
     with django_capture_on_commit_callbacks(execute=True):

@@ -25,6 +25,7 @@ def write(inbox, word, count=1):
         webhooks.store(inbox, webhooks.messages(said))
 
 
+@pytest.mark.covers("G16")
 def test_who_writes_while_being_erased_loses_nothing_that_comes_after(manager):
     if connection.vendor != "postgresql":
         pytest.skip("the writers of SQLite queue")

@@ -46,6 +46,7 @@ def asked(contact, kind, by, **more):
     return requests.record(contact, kind, by=by, verified_by="passport", **more)
 
 
+@pytest.mark.covers("G12")
 def test_the_month_counts_from_the_day_they_asked(contact, manager):
     row = asked(contact, "access", manager, asked_at=clock.now() - 21 * DAY)
     assert row.due_at - row.asked_at == 30 * DAY
@@ -72,6 +73,7 @@ def test_starting_twice_is_starting_once(contact, manager):
     assert AuditEntry.objects.filter(action="started").count() == 1
 
 
+@pytest.mark.covers("G19")
 def test_restriction_keeps_and_does_not_use(manager, factories):
     conversation = factories.ConversationFactory()
     row = asked(conversation.contact, "restriction", manager)
@@ -85,6 +87,7 @@ def test_restriction_keeps_and_does_not_use(manager, factories):
     assert ledger.may(conversation.contact, "service")
 
 
+@pytest.mark.covers("G09")
 def test_an_objection_withdraws_marketing(contact, manager):
     requests.start(asked(contact, "objection", manager), by=manager)
     assert ledger.state_of(contact, "marketing") == "withdrawn"
@@ -98,6 +101,7 @@ def test_a_hold_ends_with_its_last_day(contact, manager):
         holds.check(contact.pk)
 
 
+@pytest.mark.covers("G29")
 def test_looks_within_the_hour_are_one_row(contact, manager, monkeypatch):
     began = clock.now()
     for minutes in (0, 0, 2, 4):
@@ -113,6 +117,7 @@ def test_looks_within_the_hour_are_one_row(contact, manager, monkeypatch):
     ]  # fmt: skip
 
 
+@pytest.mark.covers("G29")
 def test_opening_a_conversation_a_profile_and_a_contact_by_api_is_noted(admin, api, manager, factories):
     conversation = factories.ConversationFactory()
     admin.get(reverse("desk:conversation", args=[conversation.pk]))
@@ -124,6 +129,7 @@ def test_opening_a_conversation_a_profile_and_a_contact_by_api_is_noted(admin, a
     assert sorted(seen.values_list("what", "count")) == [("api", 1), ("conversation", 1), ("profile", 1)]
 
 
+@pytest.mark.covers("G28")
 def test_the_log_of_a_period_is_a_table(admin, contact, manager):
     accesses.note(manager, contact, "profile")
     today = f"{clock.now():%Y-%m-%d}"
@@ -134,6 +140,7 @@ def test_the_log_of_a_period_is_a_table(admin, contact, manager):
     assert admin.get(reverse("admin:crm_accesslogentry_table"), {"from": "x", "to": "9999-99-99"}).status_code == 200
 
 
+@pytest.mark.covers("G20")
 def test_messages_and_files_go_after_the_time_that_is_set_unless_held(settings, manager, factories, tmp_path):
     settings.MEDIA_ROOT = tmp_path
     settings.RETENTION_DAYS = {"messages": 30, "media": 10}
@@ -172,6 +179,7 @@ def test_people_not_heard_of_for_long_are_erased_where_that_is_set(settings, man
     assert set(Contact.objects.all()) == {held, fresh}
 
 
+@pytest.mark.covers("G20")
 def test_the_schedule_says_what_would_go(admin, factories):
     message = factories.MessageFactory()
     Attachment.objects.create(
@@ -184,6 +192,7 @@ def test_the_schedule_says_what_would_go(admin, factories):
     assert Attachment.objects.get().state == "stored"
 
 
+@pytest.mark.covers("G24")
 def test_the_record_of_processing_is_made_of_what_is_set(admin, settings, factories):
     factories.AccountFactory()
     settings.CONSENT_NEEDED_FOR = ["marketing", "profiling", "utility"]
