@@ -18,6 +18,7 @@ from crm.contacts.filters import ContactFilter
 from crm.contacts.models import ChannelIdentity, Contact, ContactPoint, ContactQuerySet, ContactTag, Tag
 from crm.contacts.of_contact import ID_PATTERN, missing
 from crm.contacts.serializing import TAGS_MAX, ContactSerializer, TagName
+from crm.merging import merge
 from crm.privacy import accesses
 from crm.staff.endpoint import Endpoint, user_of
 from crm.staff.models import User
@@ -139,6 +140,14 @@ class ContactByExternalId(Endpoint, viewsets.GenericViewSet[Contact]):
         """Those the token's user may see."""
         return _shown(Contact.objects.visible_to(user_of(self.request)))
 
+    def get_object(self) -> Contact:
+        """The contact; of one that is part of another now, where it went (410)."""
+        found = self._known(self.kwargs["external_id"])
+        if found is None:
+            merge.refuse_external_id(self.kwargs["external_id"], user_of(self.request))
+            raise Http404
+        return found
+
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """With the id in the address as it is kept."""
         self.kwargs["external_id"] = reading.external_id(self.kwargs["external_id"]) or ""
@@ -174,6 +183,8 @@ class ContactByExternalId(Endpoint, viewsets.GenericViewSet[Contact]):
         may_make = user_of(request).has_perm("crm.add_contact")
         if known is None and (not may_make or Contact.objects.filter(external_id=external_id).exists()):
             raise Http404  # of somebody one may not see
+        if known is None:
+            merge.refuse_external_id(external_id, user_of(request))
         said: Any = request.data
         if isinstance(said, dict):
             said = said | {"external_id": external_id}

@@ -129,6 +129,13 @@ def refuse(pk: int, user: User) -> None:
         raise Merged(_("This contact has been merged into another one."), merged_into=into)
 
 
+def refuse_external_id(external_id: str, user: User) -> None:
+    """The same for what another system calls a contact that is gone; merging kept the other one's id."""
+    gone = MergeRecord.objects.filter(dropped__external_id=external_id, undone_at=None).order_by("-pk").first()
+    if gone is not None:
+        refuse(gone.dropped_id, user)
+
+
 def _lock(*keys: int) -> list[Contact]:
     return list(Contact.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
 

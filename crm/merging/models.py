@@ -88,6 +88,9 @@ class MergeRecord(models.Model):
         verbose_name_plural = _("merges")
         indexes: ClassVar = [
             models.Index(fields=["dropped_id"], name="mergerecord_dropped"),  # where did contact n go?
+            models.Index(
+                models.F("dropped__external_id"), name="mergerecord_external_id"
+            ),  # … and another system's id?
         ]
 
     def __str__(self) -> str:

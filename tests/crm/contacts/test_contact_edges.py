@@ -11,7 +11,7 @@ from crm.contacts.serializing import ContactSerializer
 from crm.contacts.stale import drain
 from crm.foundation import repointing
 from crm.foundation.errors import Conflict
-from crm.merging import merge
+from crm.merging import merge, undo
 from crm.privacy.models import AccessLogEntry
 from tests.api import Integrator
 from tests.factories import ContactFactory, TagFactory, TeamFactory, UserFactory
@@ -88,6 +88,18 @@ def test_the_tags_of_a_merged_contact_are_gone(api, user):
     gone = dropped.pk
     merge.merge(kept, dropped, by=user)
     assert api.get(f"contacts/{gone}/tags/").status_code == 410
+
+
+@pytest.mark.sqlite_too
+def test_another_systems_id_leads_to_the_contact_it_became_part_of(api, user):
+    kept, dropped = ContactFactory(external_id="P-1"), ContactFactory(external_id="P-2")
+    record = merge.merge(kept, dropped, by=user)
+    address = "contacts/by-external-id/P-2/"
+    for answer in (api.get(address), put(api, "P-2", {"name": "Ana"})):
+        assert (answer.status_code, answer.json()["merged_into"]) == (410, kept.pk)
+    assert api.get("contacts/by-external-id/P-3/").status_code == 404
+    undo.undo(record, by=user)
+    assert api.get(address).status_code == 200
 
 
 KEYS = ["isnull", "range", "contains", "gt", "in", "has_key", "a__b", "exact"]
