@@ -69,16 +69,18 @@ def search(request: HttpRequest, words: str) -> list[SearchResult]:
 
 
 def _item(request: HttpRequest, icon: str, target: str, title: Any) -> dict[str, Any] | None:
-    if ":" in target:
-        link = reverse(target)
-        return {"title": title, "icon": icon, "link": link, "active": request.path == link}
-    try:
-        model = apps.get_model(target)
-    except LookupError:
-        return None
-    model_admin = admin.site._registry.get(model)
-    if model_admin is None or not model_admin.has_view_permission(request):
-        return None
-    link = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-    words = str(title or model._meta.verbose_name_plural)
-    return {"title": words[:1].upper() + words[1:], "icon": icon, "link": link}
+    page = target.partition(":")[2]
+    if not page or page.count("_") > 1:  # a model's list, or a page of its own
+        try:
+            model = apps.get_model(*page.split("_")[:2]) if page else apps.get_model(target)
+        except LookupError:
+            return None
+        model_admin = admin.site._registry.get(model)
+        if model_admin is None or not model_admin.has_view_permission(request):
+            return None
+        if not page:
+            title = title or model._meta.verbose_name_plural
+            target = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+    link, words = reverse(target), str(title)
+    item = {"title": words[:1].upper() + words[1:], "icon": icon, "link": link}
+    return item | {"active": request.path == link} if page else item

@@ -128,6 +128,8 @@ IDS = {
     "U09": "an invitation is for one person, one role, once",
     "U11": "no secret in the repository, the static files, the metrics or the probes",
     "U12": "dependencies with known holes",
+    "F37": "what WhatsApp refuses for the person's sake is final, and says why; 131050 is an opt-out",
+    "F41": "an opt-out counts for what was planned before it: asked when a message leaves",
     "E01": "cells that begin as formulas do, in every form: written as text, in CSV and in XLSX",
     "E02": "phone numbers survive a round trip",
     "E03": "an export without permission, or with columns hidden from the role: refused, absent",

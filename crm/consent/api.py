@@ -66,7 +66,7 @@ class ConsentEventSerializer(serializers.ModelSerializer[ConsentEvent]):
     language = serializers.CharField(max_length=10, required=False, allow_blank=True, default="")
     evidence = EvidenceField(required=False, default=dict, help_text='The proof: `{"url": "…", "form": "…"}`.')
     at = serializers.DateTimeField(required=False, help_text="When the person said it; now without.")
-    by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    by = serializers.PrimaryKeyRelatedField[Any](read_only=True, allow_null=True)
 
     class Meta:
         model = ConsentEvent

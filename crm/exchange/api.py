@@ -176,8 +176,10 @@ class ImportViewSet(
     @action(detail=True, methods=["get"])
     def report(self, request: Request, pk: str) -> Streamed:
         """All rows with what became of them, as CSV."""
-        pieces = hand_out(self.get_object(), user_of(request))
-        return Streamed(pieces, content_type="text/csv; charset=utf-8")
+        job = self.get_object()
+        response = Streamed(hand_out(job, user_of(request)), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="import-{job.pk}-report.csv"'
+        return response
 
     @extend_schema(responses={200: FIELDS})
     @action(detail=False, methods=["get"], pagination_class=None, filter_backends=[])

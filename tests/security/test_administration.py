@@ -15,6 +15,7 @@ from conversations.inboxes.models import AppSecret, WhatsAppAccount
 from conversations.messaging.models import Conversation, Message
 from crm.audit.modeladmin import AuditedAdmin, ReadOnlyAdmin
 from crm.audit.models import AuditEntry
+from crm.privacy.models import AccessLogEntry
 from crm.staff import passwords, roles, tokens
 from crm.staff.models import ApiToken, Role, User
 from tests.permissions.routes import routes
@@ -67,9 +68,13 @@ def named(model, verb):
 
 
 def rows(model):
-    """All there is; that somebody was refused is written down."""
+    """All there is; that somebody was refused, looked or fetched a copy is written down."""
     found = model._base_manager.order_by("pk")
-    return list((found.exclude(action="denied") if model is AuditEntry else found).values())
+    if model is AccessLogEntry:
+        return list(found.values("pk", "user", "contact", "what")[:1])
+    return list(
+        (found.exclude(action__in=["denied", "downloaded", "exported"]) if model is AuditEntry else found).values()
+    )
 
 
 def is_ours(model):

@@ -27,7 +27,9 @@ WRITTEN = {
     "conversations.inbox": "name display_phone_number", "conversations.whatsappaccount": "name",
     "conversations.message": "text original_text error_details error_code", "conversations.webhookevent": "reason",
     "conversations.conversation": "last_preview last_author_name", "conversations.scheduledmessage": "text",
-    "crm.auditentry": "user_name object_name action",
+    "crm.auditentry": "user_name object_name action", "crm.segment": "name description", "crm.lifecyclestage": "name",
+    "crm.importjob": "file_name", "crm.processor": "name purpose", "crm.legalhold": "reason",
+    "crm.privacyrequest": "verified_by reason",
 }  # fmt: skip
 ROUNDS = 4
 RAW = ("<script>alert", "<img src=x", "<svg onload", "<iframe", "<base", "<details open", "<object", "x-init=alert(1)>")
@@ -57,7 +59,7 @@ def pages(browser, shown):
     for label, row in shown.items():
         start = f"admin:{row._meta.app_label}_{row._meta.model_name}"
         yield label, browser.get(reverse(f"{start}_changelist"))
-        yield f"{label} change", browser.get(reverse(f"{start}_change", args=[row.pk]))
+        yield f"{label} change", browser.get(reverse(f"{start}_change", args=[row.pk]), follow=True)  # some compare
         yield f"{label} history", browser.get(reverse(f"{start}_history", args=[row.pk]))
     yield "overview", browser.get(reverse("admin:index"))
 

@@ -105,7 +105,7 @@ def test_lists_and_pages_of_every_kind_open_within_the_ceiling(admin, manager, f
     assert len(queries) <= CEILING, [query["sql"][:100] for query in queries]
     model_admin = django_admin.site._registry[model]
     if model_admin.has_add_permission(page.wsgi_request):
-        assert admin.get(address(model, "add")).status_code == 200
+        assert admin.get(address(model, "add"), follow=True).status_code == 200
     row = model._default_manager.order_by("-pk").first()
     if row is not None:
         assert admin.get(address(model, "change", row.pk)).status_code == 200
