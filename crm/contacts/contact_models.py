@@ -209,7 +209,7 @@ class ChannelIdentity(models.Model):
     """
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="identities")
-    channel = models.CharField(max_length=20)
+    channel = models.CharField(_("channel"), max_length=20)
     scope = models.CharField(max_length=64)
     wa_id = models.CharField(max_length=64, null=True, blank=True)
     # wa_id in the one canonical form of its country (Brazil's ninth digit, Mexico's 1, Argentina's 9).

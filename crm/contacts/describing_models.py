@@ -36,11 +36,11 @@ class ContactTag(models.Model):
     """A tag on a contact: who put it there and when."""
 
     contact = models.ForeignKey("crm.Contact", on_delete=models.CASCADE, related_name="contact_tags", db_index=False)
-    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="contact_tags")
+    tag = models.ForeignKey(Tag, on_delete=models.CASCADE, related_name="contact_tags", verbose_name=_("tag"))
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField(default=clock.now)
     # Why: what who added it wrote, or where it came from (an import, a rule).
-    reason = models.CharField(max_length=200, blank=True, default="", db_default="")
+    reason = models.CharField(_("reason"), max_length=200, blank=True, default="", db_default="")
 
     class Meta:
         verbose_name = _("tag of a contact")

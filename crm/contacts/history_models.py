@@ -67,8 +67,8 @@ class ContactFile(models.Model):
     contact = models.ForeignKey("crm.Contact", on_delete=models.CASCADE, related_name="files", db_index=False)
     file = models.FileField(upload_to="contacts/", max_length=200)
     name = models.CharField(_("name"), max_length=200)
-    mime_type = models.CharField(max_length=100)
-    size = models.PositiveIntegerField()  # bytes
+    mime_type = models.CharField(_("kind of file"), max_length=100)
+    size = models.PositiveIntegerField(_("bytes"))
     sha256 = models.CharField(max_length=64)
     added_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     added_at = models.DateTimeField(default=clock.now, editable=False)

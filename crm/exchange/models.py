@@ -57,7 +57,7 @@ class ImportJob(Job):
         verbose_name_plural = _("imports")
 
     def __str__(self) -> str:
-        return f"import {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class ImportRow(models.Model):
@@ -120,7 +120,7 @@ class ExportJob(Job):
         verbose_name_plural = _("exports")
 
     def __str__(self) -> str:
-        return f"export {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"
 
 
 class BulkJob(Job):
@@ -143,4 +143,4 @@ class BulkJob(Job):
         verbose_name_plural = _("bulk changes")
 
     def __str__(self) -> str:
-        return f"bulk change {self.pk}"
+        return f"{self._meta.verbose_name} {self.pk}"

@@ -160,13 +160,12 @@ def test_a_long_thread_keeps_three_hundred_bubbles_and_gets_the_rest_again(
 def test_scrolling_up_does_not_move_what_one_reads(open_desk: OpenDesk, talkative: Customer) -> None:
     ana = opened_at_its_end(open_desk, talkative)
     for _ in range(4):
-        ana.log.evaluate("(log) => { log.scrollTop = 300; }")
-        mark = ana.page.evaluate(
-            "() => { const log = document.querySelector('[data-log]'), top = log.getBoundingClientRect().top;"
+        count = ana.bubbles.count()
+        mark = ana.log.evaluate(
+            "(log) => { log.scrollTop = 300; const top = log.getBoundingClientRect().top;"
             "const seen = [...log.querySelectorAll('.msg')].find((one) => one.getBoundingClientRect().top > top);"
             "return [seen.id, seen.getBoundingClientRect().top]; }"
         )
-        count = ana.bubbles.count()
         expect(ana.bubbles).not_to_have_count(count)
         ana.page.wait_for_timeout(200)
         now = ana.page.evaluate("(id) => document.getElementById(id).getBoundingClientRect().top", mark[0])
