@@ -72,7 +72,7 @@ def _item(request: HttpRequest, icon: str, target: str, title: Any) -> dict[str,
     page = target.partition(":")[2]
     if not page or page.count("_") > 1:  # a model's list, or a page of its own
         try:
-            model = apps.get_model(*page.split("_")[:2]) if page else apps.get_model(target)
+            model = apps.get_model(".".join(page.split("_")[:2]) if page else target)
         except LookupError:
             return None
         model_admin = admin.site._registry.get(model)

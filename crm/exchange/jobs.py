@@ -86,7 +86,7 @@ def hand_out(job: Job, *, by: User, what: str) -> None:
     """Somebody is given a file with people in it: it stands in the audit log, and whoever listens is told."""
     with transaction.atomic():
         audit.record("downloaded", job, by=by, changes={"file": [None, what]})
-        handed_out.send(type(job), user=by, detail=f"{job}: {what}")
+        handed_out.send(type(job), user=by, detail=f"{str(job._meta.model_name).removesuffix('job')} {job.pk}: {what}")
 
 
 class Line:
