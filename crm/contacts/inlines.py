@@ -147,21 +147,8 @@ def _value(old: IdentityValue) -> str:
     return masking.account(old.value) if old.field == IdentityValue.Field.WA_ID else old.value
 
 
-class NoteInline(StackedInline):
-    """Notes: a manager adds and deletes; a text is changed only by who wrote it, in the inbox."""
-
-    model = ContactNote
-    form = NoteForm
-    fields = ("text", "author", "written")
-    readonly_fields = ("author", "written")
-    ordering = ("-created_at", "-pk")
-    extra = 0
-    max_num = 1000
-    per_page = NOTES_SHOWN
-    is_audited = False
-    show_title = False
-    verbose_name = gettext_lazy("note")
-    verbose_name_plural = gettext_lazy("Notes")
+class _Added:
+    """Mixin of inlines whose rows come and go with who may change the contact; nobody changes one here."""
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Who may change the contact."""
@@ -179,6 +166,23 @@ class NoteInline(StackedInline):
         """Who sees the contact."""
         return True
 
+
+class NoteInline(_Added, StackedInline):
+    """Notes: a manager adds and deletes; a text is changed only by who wrote it, in the inbox."""
+
+    model = ContactNote
+    form = NoteForm
+    fields = ("text", "author", "written")
+    readonly_fields = ("author", "written")
+    ordering = ("-created_at", "-pk")
+    extra = 0
+    max_num = 1000
+    per_page = NOTES_SHOWN
+    is_audited = False
+    show_title = False
+    verbose_name = gettext_lazy("note")
+    verbose_name_plural = gettext_lazy("Notes")
+
     def get_queryset(self, request: HttpRequest) -> "QuerySet[ContactNote]":
         """With who wrote them."""
         return super().get_queryset(request).select_related("author")
@@ -189,7 +193,7 @@ class NoteInline(StackedInline):
         return when(note.created_at)
 
 
-class PointInline(TabularInline):
+class PointInline(_Added, TabularInline):
     """Further phones and e-mails: a manager adds and ends them; what is over stays as history."""
 
     model = ContactPoint
@@ -203,22 +207,6 @@ class PointInline(TabularInline):
     show_title = False
     verbose_name = gettext_lazy("phone or e-mail")
     verbose_name_plural = gettext_lazy("Phones and e-mails")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may change the contact."""
-        return True
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: another one is added, this one ended."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who may change the contact."""
-        return True
-
-    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Who sees the contact."""
-        return True
 
     @display(description=gettext_lazy("until"))
     def ended(self, point: ContactPoint) -> str:
