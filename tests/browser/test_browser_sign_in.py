@@ -51,6 +51,7 @@ def code_of(secret: str) -> str:
 
 def fits_and_is_accessible(page: Page) -> None:
     """Nothing sticks out on a phone, and axe finds nothing serious."""
+    page.wait_for_load_state()
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
     found = [one for one in Axe().run(page).response["violations"] if one["impact"] in ("serious", "critical")]
